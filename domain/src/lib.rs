@@ -1,0 +1,12 @@
+//! What the business is: plans, organisations, members, rosters, covers, claims, payouts.
+//!
+//! Pure: no I/O, no clock, no randomness, no float, no hash order. Each aggregate has the shape of
+//! [`decider::Decider`]; time and ids come in with the command.
+
+pub mod decider;
+pub mod event;
+pub mod id;
+pub mod money;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
