@@ -83,12 +83,8 @@ impl Money {
     pub fn fen(self) -> i64 {
         let mut amount = self.0;
         amount.rescale(PLACES);
-        // At most 10^14 by the bound, so this never saturates.
-        i64::try_from(amount.mantissa()).unwrap_or(if self.0.is_sign_negative() {
-            i64::MIN
-        } else {
-            i64::MAX
-        })
+        // At most 10^14 by the bound, so it always fits.
+        i64::try_from(amount.mantissa()).unwrap_or_default()
     }
 
     /// The amount as a number of yuan.

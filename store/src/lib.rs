@@ -1,1 +1,4 @@
+//! Where events are kept: the port, its adapters, and the engine that loads, decides and appends.
 
+pub mod memory;
+pub mod port;
