@@ -4,9 +4,11 @@
 //! [`decider::Decider`]; time and ids come in with the command.
 
 pub mod decider;
+pub mod envelope;
 pub mod event;
 pub mod id;
 pub mod money;
+pub mod step;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
