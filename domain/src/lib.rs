@@ -8,7 +8,10 @@ pub mod envelope;
 pub mod event;
 pub mod id;
 pub mod money;
+pub mod organisation;
+pub mod reservation;
 pub mod step;
+pub mod term;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -75,7 +75,7 @@ impl ResidentId {
     /// Man or woman: digit 17, odd for men.
     #[must_use]
     pub fn sex(&self) -> Sex {
-        match self.0.bytes().nth(16) {
+        match self.0.as_bytes().get(16) {
             Some(b'1' | b'3' | b'5' | b'7' | b'9') => Sex::Male,
             _ => Sex::Female,
         }

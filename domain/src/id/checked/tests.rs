@@ -76,7 +76,7 @@ proptest! {
             .chars()
             .enumerate()
             .map(|(at, c)| match c.to_digit(10) {
-                Some(d) if at == place => char::from_digit((d + by) % 10, 10).unwrap(),
+                Some(d) if at == place => char::from_digit(d.wrapping_add(by).wrapping_rem(10), 10).unwrap(),
                 _ => c,
             })
             .collect();
