@@ -3,10 +3,12 @@
 //! Pure: no I/O, no clock, no randomness, no float, no hash order. Each aggregate has the shape of
 //! [`decider::Decider`]; time and ids come in with the command.
 
+pub mod approval_policy;
 pub mod decider;
 pub mod envelope;
 pub mod event;
 pub mod id;
+pub mod member;
 pub mod money;
 pub mod organisation;
 pub mod reservation;
