@@ -4,6 +4,8 @@
 //! [`decider::Decider`]; time and ids come in with the command.
 
 pub mod approval_policy;
+pub mod assessment;
+pub mod claim;
 pub mod decider;
 pub mod envelope;
 pub mod event;

@@ -1,0 +1,3 @@
+//! A claim: one application of one member against one cover.
+
+pub mod facts;

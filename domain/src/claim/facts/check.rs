@@ -1,0 +1,200 @@
+//! What no paper can say is refused here, with the path of the field.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::{Date, date};
+
+use super::{Facts, Stay};
+use crate::id::StatementSerial;
+use crate::money::Money;
+
+/// The most diagnoses of one claim.
+pub const DIAGNOSES_MAX: usize = 20;
+/// The most outpatient receipts of one claim.
+pub const BILLS_MAX: usize = 500;
+/// The most stays of one claim.
+pub const STAYS_MAX: usize = 50;
+/// The most losses of one claim.
+pub const LOSSES_MAX: usize = 20;
+/// The most offsets of one claim.
+pub const OFFSETS_MAX: usize = 20;
+/// The most documents of one claim.
+pub const DOCUMENTS_MAX: usize = 100;
+
+const NAME_MAX: usize = 200;
+/// No figure of a claim is larger: it bounds every sum that an assessment forms.
+const FIGURE_MAX_FEN: i64 = 100_000_000_000;
+const FIRST_DAY: Date = date(1990, 1, 1);
+const LAST_DAY: Date = date(2199, 12, 31);
+const TRANSFER_HOURS_MAX: u16 = 8_760;
+
+/// A fact that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[error("{path}: {why}")]
+pub struct FactsError {
+    /// The field, such as `stays[2].admitted`.
+    pub path: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+fn wrong(path: impl Into<String>, why: impl Into<String>) -> FactsError {
+    FactsError { path: path.into(), why: why.into() }
+}
+
+impl Facts {
+    /// Refuses facts that no paper can state.
+    ///
+    /// # Errors
+    ///
+    /// [`FactsError`] names the first field that cannot be.
+    pub fn check(&self) -> Result<(), FactsError> {
+        self.check_counts()?;
+        self.check_dates()?;
+        self.check_serials()?;
+        for (i, stay) in self.stays.iter().enumerate() {
+            self.check_stay(i, stay)?;
+        }
+        for (i, bill) in self.bills.iter().enumerate() {
+            let at = |field: &str| format!("bills[{i}].{field}");
+            amount(at("self_pay_one"), bill.self_pay_one)?;
+            amount(at("self_pay_one_above"), bill.self_pay_one_above)?;
+            amount(at("self_pay_two"), bill.self_pay_two)?;
+            amount(at("own_expense"), bill.own_expense)?;
+        }
+        for (i, loss) in self.losses.iter().enumerate() {
+            amount(format!("losses[{i}].amount"), loss.amount)?;
+        }
+        for (i, offset) in self.offsets.iter().enumerate() {
+            amount(format!("offsets[{i}].amount"), offset.amount)?;
+        }
+        for (i, document) in self.documents.iter().enumerate() {
+            let length = document.name.chars().count();
+            if length == 0 || length > NAME_MAX || document.name.chars().any(char::is_control) {
+                let why = format!("must be 1 to {NAME_MAX} characters, none a control character");
+                return Err(wrong(format!("documents[{i}].name"), why));
+            }
+        }
+        if let Some(disability) = &self.disability
+            && !(1..=10).contains(&disability.grade)
+        {
+            return Err(wrong("disability.grade", "must be 1 to 10"));
+        }
+        Ok(())
+    }
+
+    fn check_counts(&self) -> Result<(), FactsError> {
+        let counts = [
+            ("diagnoses", self.diagnoses.len(), DIAGNOSES_MAX),
+            ("bills", self.bills.len(), BILLS_MAX),
+            ("stays", self.stays.len(), STAYS_MAX),
+            ("losses", self.losses.len(), LOSSES_MAX),
+            ("offsets", self.offsets.len(), OFFSETS_MAX),
+            ("documents", self.documents.len(), DOCUMENTS_MAX),
+        ];
+        counts
+            .into_iter()
+            .find(|(_, count, max)| count > max)
+            .map_or(Ok(()), |(path, count, max)| {
+                Err(wrong(path, format!("at most {max}, not {count}")))
+            })
+    }
+
+    fn check_dates(&self) -> Result<(), FactsError> {
+        if !(FIRST_DAY..=LAST_DAY).contains(&self.applied_on) {
+            return Err(wrong("applied_on", format!("must be {FIRST_DAY} to {LAST_DAY}")));
+        }
+        let singles = [
+            ("incident.date".to_owned(), Some(self.incident.date)),
+            ("death".to_owned(), self.death),
+            ("notified_on".to_owned(), self.notified_on),
+            ("disability.assessed_on".to_owned(), self.disability.as_ref().map(|d| d.assessed_on)),
+        ];
+        let diagnoses = self
+            .diagnoses
+            .iter()
+            .enumerate()
+            .map(|(i, d)| (format!("diagnoses[{i}].established_on"), Some(d.established_on)));
+        let bills =
+            self.bills.iter().enumerate().map(|(i, b)| (format!("bills[{i}].date"), Some(b.date)));
+        for (path, date) in singles.into_iter().chain(diagnoses).chain(bills) {
+            if let Some(date) = date {
+                self.check_past(path, date)?;
+            }
+        }
+        let incident = self.incident.date;
+        if let Some(death) = self.death.filter(|death| *death < incident) {
+            return Err(wrong("death", format!("{death} lies before the incident of {incident}")));
+        }
+        match &self.disability {
+            Some(disability) if disability.assessed_on < incident => {
+                let why =
+                    format!("{} lies before the incident of {incident}", disability.assessed_on);
+                Err(wrong("disability.assessed_on", why))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_past(&self, path: String, date: Date) -> Result<(), FactsError> {
+        if date < FIRST_DAY {
+            return Err(wrong(path, format!("must not lie before {FIRST_DAY}")));
+        }
+        if date > self.applied_on {
+            let why = format!("{date} lies after the application of {}", self.applied_on);
+            return Err(wrong(path, why));
+        }
+        Ok(())
+    }
+
+    fn check_serials(&self) -> Result<(), FactsError> {
+        let stays = self.stays.iter().enumerate().map(|(i, s)| (format!("stays[{i}]"), &s.serial));
+        let bills = self.bills.iter().enumerate().map(|(i, b)| (format!("bills[{i}]"), &b.serial));
+        let mut seen: BTreeSet<&StatementSerial> = BTreeSet::new();
+        for (path, serial) in stays.chain(bills) {
+            if !seen.insert(serial) {
+                return Err(wrong(format!("{path}.serial"), format!("{serial} stands twice")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_stay(&self, i: usize, stay: &Stay) -> Result<(), FactsError> {
+        let at = |field: &str| format!("stays[{i}].{field}");
+        if !(1..=3).contains(&stay.hospital_grade) {
+            return Err(wrong(at("hospital_grade"), "must be 1, 2 or 3"));
+        }
+        self.check_past(at("admitted"), stay.admitted)?;
+        self.check_past(at("discharged"), stay.discharged)?;
+        if stay.discharged < stay.admitted {
+            let why = format!("{} lies before the admission of {}", stay.discharged, stay.admitted);
+            return Err(wrong(at("discharged"), why));
+        }
+        amount(at("self_pay_one"), stay.self_pay_one)?;
+        amount(at("self_pay_one_above"), stay.self_pay_one_above)?;
+        amount(at("self_pay_two"), stay.self_pay_two)?;
+        amount(at("own_expense"), stay.own_expense)?;
+        match &stay.joins {
+            Some(joins) if joins.serial == stay.serial => {
+                Err(wrong(at("joins.serial"), "a stay cannot go on from itself"))
+            }
+            Some(joins) => match joins.reason {
+                super::JoinReason::Transfer { hours, .. } if hours > TRANSFER_HOURS_MAX => {
+                    Err(wrong(at("joins.reason.transfer.hours"), "must be at most a year"))
+                }
+                super::JoinReason::Transfer { .. } | super::JoinReason::Observation => Ok(()),
+            },
+            None => Ok(()),
+        }
+    }
+}
+
+fn amount(path: String, amount: Money) -> Result<(), FactsError> {
+    if amount.is_negative() {
+        return Err(wrong(path, format!("{amount} is negative")));
+    }
+    if amount.fen() > FIGURE_MAX_FEN {
+        return Err(wrong(path, format!("{amount} is above 1000000000.00")));
+    }
+    Ok(())
+}
