@@ -7,6 +7,7 @@ pub mod approval_policy;
 pub mod assessment;
 pub mod claim;
 pub mod decider;
+pub mod enrolment;
 pub mod envelope;
 pub mod event;
 pub mod id;
@@ -14,6 +15,7 @@ pub mod member;
 pub mod money;
 pub mod organisation;
 pub mod reservation;
+pub mod roster;
 pub mod step;
 pub mod term;
 

@@ -1,0 +1,212 @@
+//! An enrolment: the terms that one member has held under one plan, one after the other.
+//!
+//! # Invariants
+//!
+//! 1. The terms of a member under a plan never overlap.
+//! 2. A term renews the one before when it follows without a gap, or within the days of grace.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decider::{Decider, Impossible};
+use crate::event::{StoredEvent, stored_events};
+use crate::id::{CoverId, RosterId, VersionLabel};
+use crate::term::{Term, days_between};
+
+/// The most terms that a member holds under one plan.
+pub const TERMS_MAX: usize = 100;
+
+/// What may be asked of an enrolment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Hold a further term.
+    Enrol {
+        /// The cover of the term.
+        cover: CoverId,
+        /// The roster it came with, if it came with one.
+        roster: Option<RosterId>,
+        /// The plan version of the term.
+        version: VersionLabel,
+        /// The days of the term.
+        term: Term,
+        /// How many days after the end of a term the next one still renews it.
+        grace_days: u32,
+    },
+}
+
+/// What has happened to an enrolment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A further term is held.
+    Made(Made),
+}
+
+/// A further term is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    /// The cover of the term.
+    pub cover: CoverId,
+    /// The roster it came with, if it came with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roster: Option<RosterId>,
+    /// The plan version of the term.
+    pub version: VersionLabel,
+    /// The days of the term.
+    pub term: Term,
+    /// The cover that this one renews (续保).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renews: Option<CoverId>,
+}
+
+stored_events!(Event { Made => "EnrolmentMade" @ 1 });
+
+/// Why a command was refused; nothing was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "reason", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "snake_case")]
+pub enum Rejection {
+    /// Invariant 1: a term that overlaps is held.
+    #[error("cover {cover} holds from {term}")]
+    AlreadyEnrolled { cover: CoverId, term: Term },
+    /// There are as many terms as there may be.
+    #[error("at most {limit} terms are held under one plan")]
+    TooManyTerms { limit: usize },
+}
+
+/// The terms held, in order of enrolment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enrolment {
+    terms: Vec<Made>,
+}
+
+impl Enrolment {
+    /// The terms held, in order of enrolment.
+    #[must_use]
+    pub fn terms(&self) -> &[Made] {
+        &self.terms
+    }
+}
+
+impl Decider for Enrolment {
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
+        let Command::Enrol { cover, roster, version, term, grace_days } = command;
+        if self.terms.iter().any(|held| held.cover == cover && held.term == term) {
+            return Ok(Vec::new());
+        }
+        if let Some(held) = self.terms.iter().find(|held| held.term.overlaps(term)) {
+            return Err(Rejection::AlreadyEnrolled { cover: held.cover, term: held.term });
+        }
+        if self.terms.len() >= TERMS_MAX {
+            return Err(Rejection::TooManyTerms { limit: TERMS_MAX });
+        }
+        // The day after the end counts as day 1, so adjoining terms renew even without grace.
+        let within = i64::from(grace_days).max(1);
+        let renews = self
+            .terms
+            .iter()
+            .filter(|held| (1..=within).contains(&days_between(held.term.end(), term.start())))
+            .max_by_key(|held| held.term.end())
+            .map(|held| held.cover);
+        Ok(vec![Event::Made(Made { cover, roster, version, term, renews })])
+    }
+
+    fn evolve(mut self, event: &Event) -> Result<Self, Impossible> {
+        let Event::Made(made) = event;
+        if self.terms.iter().any(|held| held.term.overlaps(made.term)) {
+            return Err(Impossible { event: event.name(), state: "Enrolled" });
+        }
+        self.terms.push(made.clone());
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::decider::replay;
+    use crate::testing::given;
+
+    #[test]
+    fn a_first_term_renews_nothing() {
+        given::<Enrolment>([]).when(enrol(1, "2014-01-01", "2014-12-31")).then([made(
+            1,
+            "2014-01-01",
+            "2014-12-31",
+            None,
+        )]);
+    }
+
+    #[test]
+    fn the_same_cover_is_enrolled_once() {
+        given::<Enrolment>([made(1, "2014-01-01", "2014-12-31", None)])
+            .when(enrol(1, "2014-01-01", "2014-12-31"))
+            .then_nothing();
+    }
+
+    #[test]
+    fn an_overlapping_term_is_refused() {
+        given::<Enrolment>([made(1, "2014-01-01", "2014-12-31", None)])
+            .when(enrol(2, "2014-12-31", "2015-12-30"))
+            .then_rejected(Rejection::AlreadyEnrolled {
+                cover: cover(1),
+                term: term("2014-01-01", "2014-12-31"),
+            });
+    }
+
+    #[test]
+    fn a_term_within_the_days_of_grace_renews() {
+        let first = || made(1, "2014-01-01", "2014-12-31", None);
+        given::<Enrolment>([first()]).when(enrol(2, "2015-01-15", "2016-01-14")).then([made(
+            2,
+            "2015-01-15",
+            "2016-01-14",
+            Some(1),
+        )]);
+        given::<Enrolment>([first()]).when(enrol(2, "2015-01-16", "2016-01-15")).then([made(
+            2,
+            "2015-01-16",
+            "2016-01-15",
+            None,
+        )]);
+    }
+
+    #[test]
+    fn overlapping_terms_in_the_log_are_corrupt() {
+        let history =
+            [made(1, "2014-01-01", "2014-12-31", None), made(2, "2014-06-01", "2015-05-31", None)];
+        assert!(replay::<Enrolment, _>(&history).is_err());
+    }
+
+    fn enrol(number: u128, start: &str, end: &str) -> Command {
+        Command::Enrol {
+            cover: cover(number),
+            roster: None,
+            version: "V6".parse().unwrap(),
+            term: term(start, end),
+            grace_days: 15,
+        }
+    }
+
+    fn made(number: u128, start: &str, end: &str, renews: Option<u128>) -> Event {
+        Event::Made(Made {
+            cover: cover(number),
+            roster: None,
+            version: "V6".parse().unwrap(),
+            term: term(start, end),
+            renews: renews.map(cover),
+        })
+    }
+
+    fn cover(number: u128) -> CoverId {
+        CoverId::new(Uuid::from_u128(number))
+    }
+
+    fn term(start: &str, end: &str) -> Term {
+        Term::new(start.parse().unwrap(), end.parse().unwrap()).unwrap()
+    }
+}

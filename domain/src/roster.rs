@@ -1,0 +1,598 @@
+//! A roster (投保清单): a unit enrols its members in one plan for one term, as a group.
+//!
+//! ```text
+//!          Open          Confirm                FinishGranting
+//! Unopened ────▶ Open ─────────────▶ Confirmed ───────────────▶ Granted
+//!                │  ▲ ╲ Cancel
+//!                ╰──╯  ╰──────▶ Cancelled
+//!   AddMembers, RemoveMember, RecordContribution
+//! ```
+//!
+//! # Invariants
+//!
+//! 1. A member stands in a roster once.
+//! 2. A roster is confirmed only with enough of the unit's workers in it (participation) and its
+//!    contributions paid in full.
+//! 3. What is confirmed does not change.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::decider::{Decider, Impossible};
+use crate::event::{StoredEvent, stored_events};
+use crate::id::checked::Sex;
+use crate::id::{MemberId, OrganisationId, PlanCode, RosterId, VersionLabel};
+use crate::money::{Money, MoneyError};
+use crate::term::{Term, age_on};
+
+/// The most members that one roster holds.
+pub const MEMBERS_MAX: usize = 60_000;
+/// The most lines that one event adds.
+pub const LINES_MAX: usize = 500;
+/// The most payments of contributions that one roster records.
+pub const CONTRIBUTIONS_MAX: usize = 200;
+
+/// What may be asked of a roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Begin it.
+    Open(Box<Opened>),
+    /// Put members into it. Lines that do not hold are left out by [`Roster::check_line`] before.
+    AddMembers(MembersAdded),
+    /// Take a member out of it.
+    RemoveMember(MemberRemoved),
+    /// Record contributions that the unit paid.
+    RecordContribution(ContributionRecorded),
+    /// Close it, so that covers are granted.
+    Confirm {
+        /// How many workers the unit has, members or not.
+        workers: u32,
+        /// The day.
+        on: Date,
+    },
+    /// Give it up.
+    Cancel(Cancelled),
+    /// Say that every member has a cover, or was passed over.
+    FinishGranting(Granted),
+}
+
+/// What has happened to a roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It was begun.
+    Opened(Box<Opened>),
+    /// Members were put into it.
+    MembersAdded(MembersAdded),
+    /// A member was taken out of it.
+    MemberRemoved(MemberRemoved),
+    /// The unit paid contributions.
+    ContributionRecorded(ContributionRecorded),
+    /// It was closed.
+    Confirmed(Confirmed),
+    /// It was given up.
+    Cancelled(Cancelled),
+    /// Every member has a cover, or was passed over.
+    Granted(Granted),
+}
+
+/// It was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opened {
+    /// Its id.
+    pub roster: RosterId,
+    /// The plan.
+    pub plan: PlanCode,
+    /// The plan version of the term.
+    pub version: VersionLabel,
+    /// Who enrols.
+    pub unit: OrganisationId,
+    /// The days of the covers.
+    pub term: Term,
+    /// What the plan version asks of the group and of each member.
+    pub rules: Rules,
+    /// The day.
+    pub on: Date,
+}
+
+/// What a plan version asks of a group and of each of its members.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// Only this sex is enrolled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sex: Option<Sex>,
+    /// The ages of women at the start of the term.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_female: Option<Ages>,
+    /// The ages of men at the start of the term.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_male: Option<Ages>,
+    /// The most units (份) of one member; those over it are void.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units_max: Option<u32>,
+    /// Whether everyone has to have the same number of units.
+    pub units_same_for_group: bool,
+    /// The share of the unit's workers that has to take part, as a fraction of 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participation: Option<Decimal>,
+    /// Below this number of workers, or at it, all have to take part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_up_to_workers: Option<u32>,
+    /// The contribution (互助费) of one unit for the term.
+    pub contribution_per_unit: Money,
+}
+
+/// A range of ages in full years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ages {
+    /// The youngest age taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<i16>,
+    /// The oldest age taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<i16>,
+}
+
+/// Members were put into it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MembersAdded {
+    /// At least one line, at most [`LINES_MAX`].
+    pub lines: Vec<Line>,
+}
+
+/// One member of a roster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The number of the line as the unit sent it, from 1.
+    pub number: u32,
+    /// Who.
+    pub member: MemberId,
+    /// How many units count (份).
+    pub units: u32,
+    /// What is due for the term.
+    pub contribution: Money,
+}
+
+/// A member was taken out of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRemoved {
+    /// Who.
+    pub member: MemberId,
+}
+
+/// The unit paid contributions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContributionRecorded {
+    /// How much.
+    pub amount: Money,
+    /// The bank's reference: the same reference is recorded once.
+    pub reference: String,
+    /// The day of the payment.
+    pub on: Date,
+}
+
+/// It was closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    /// How many members it holds.
+    pub members: u32,
+    /// The contributions due, all paid.
+    pub contribution: Money,
+    /// How many workers the unit has.
+    pub workers: u32,
+    /// The day.
+    pub on: Date,
+}
+
+/// It was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancelled {
+    /// Why.
+    pub note: String,
+    /// The day.
+    pub on: Date,
+}
+
+/// Every member has a cover, or was passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Granted {
+    /// How many covers were granted.
+    pub covers: u32,
+    /// Members who got none, because another term of theirs came first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<MemberId>,
+}
+
+stored_events!(Event {
+    Opened => "RosterOpened" @ 1,
+    MembersAdded => "RosterMembersAdded" @ 1,
+    MemberRemoved => "RosterMemberRemoved" @ 1,
+    ContributionRecorded => "RosterContributionRecorded" @ 1,
+    Confirmed => "RosterConfirmed" @ 1,
+    Cancelled => "RosterCancelled" @ 1,
+    Granted => "RosterGranted" @ 1,
+});
+
+/// Why a command, or a line, was refused; nothing of it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(tag = "reason", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "snake_case")]
+pub enum Rejection {
+    /// Nobody opened it.
+    #[error("the roster is not open")]
+    RosterNotOpened,
+    /// It was opened before, with other particulars.
+    #[error("roster {roster} is already open")]
+    RosterAlreadyOpened { roster: RosterId },
+    /// Invariant 3: it takes no changes any more.
+    #[error("the roster is {state}")]
+    RosterClosed { state: &'static str },
+    /// Invariant 1: the member stands in it.
+    #[error("member {member} stands in line {line}")]
+    MemberTwice { member: MemberId, line: u32 },
+    /// The member is not in it.
+    #[error("member {member} is not in the roster")]
+    MemberNotInRoster { member: MemberId },
+    /// The plan is for the other sex.
+    #[error("the plan takes {taken:?} members only")]
+    SexNotTaken { taken: Sex },
+    /// Too young or too old.
+    #[error("age {age} is not within {min:?} to {max:?}")]
+    AgeNotTaken { age: i16, min: Option<i16>, max: Option<i16> },
+    /// A member has at least one unit.
+    #[error("a member has at least one unit")]
+    NoUnits,
+    /// Everyone has to have the same number of units.
+    #[error("everyone in the roster has {others} units, not {given}")]
+    UnitsDiffer { others: u32, given: u32 },
+    /// It is full.
+    #[error("a roster holds at most {limit} members")]
+    RosterFull { limit: usize },
+    /// An event would hold no line, or too many.
+    #[error("1 to {limit} lines at a time, not {given}")]
+    LineCount { limit: usize, given: usize },
+    /// Invariant 2: nobody is in it.
+    #[error("the roster is empty")]
+    RosterEmpty,
+    /// Invariant 2: too few of the workers take part.
+    #[error("{members} of {workers} workers take part, {needed} are needed")]
+    ParticipationTooLow { members: u32, workers: u32, needed: u32 },
+    /// The count of workers cannot be true.
+    #[error("{members} members cannot be of {workers} workers")]
+    MoreMembersThanWorkers { members: u32, workers: u32 },
+    /// Invariant 2: contributions are missing, or too much was paid.
+    #[error("{recorded} yuan were recorded, {due} are due")]
+    ContributionNotDue { recorded: Money, due: Money },
+    /// A payment of nothing.
+    #[error("{amount} yuan is no payment")]
+    ContributionNotPositive { amount: Money },
+    /// The reference stands for another payment.
+    #[error("reference {reference} was recorded with {amount} yuan")]
+    ContributionDiffers { reference: String, amount: Money },
+    /// There are as many payments as there may be.
+    #[error("at most {limit} payments of contributions")]
+    TooManyContributions { limit: usize },
+    /// The amounts do not add up within bounds.
+    #[error("the contributions are beyond the largest amount")]
+    ContributionOutOfRange,
+}
+
+impl From<MoneyError> for Rejection {
+    fn from(_: MoneyError) -> Self {
+        Self::ContributionOutOfRange
+    }
+}
+
+/// Where a roster stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Roster {
+    /// Nothing yet.
+    #[default]
+    Unopened,
+    /// It takes members and contributions.
+    Open(Box<List>),
+    /// It is closed; covers are being granted.
+    Confirmed(Box<List>),
+    /// Every member has a cover, or was passed over.
+    Granted(Box<List>),
+    /// It was given up.
+    Cancelled(Box<List>),
+}
+
+/// Who and what is in a roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// Its particulars.
+    pub opened: Opened,
+    /// Its members.
+    pub members: BTreeMap<MemberId, Line>,
+    /// The payments of the unit, by reference.
+    pub contributions: BTreeMap<String, Money>,
+}
+
+impl Decider for Roster {
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
+        match command {
+            Command::Open(opened) => self.begin(opened),
+            Command::AddMembers(added) => add_members(self.open()?, added),
+            Command::RemoveMember(removed) => {
+                if self.open()?.members.contains_key(&removed.member) {
+                    Ok(vec![Event::MemberRemoved(removed)])
+                } else {
+                    Err(Rejection::MemberNotInRoster { member: removed.member })
+                }
+            }
+            Command::RecordContribution(body) => record_contribution(self.open()?, body),
+            Command::Confirm { workers, on } => match self {
+                Self::Confirmed(_) | Self::Granted(_) => Ok(Vec::new()),
+                Self::Unopened | Self::Open(_) | Self::Cancelled(_) => {
+                    confirm(self.open()?, workers, on)
+                }
+            },
+            Command::Cancel(cancelled) => match self {
+                Self::Cancelled(_) => Ok(Vec::new()),
+                Self::Unopened | Self::Open(_) | Self::Confirmed(_) | Self::Granted(_) => {
+                    self.open().map(|_| vec![Event::Cancelled(cancelled)])
+                }
+            },
+            Command::FinishGranting(granted) => match self {
+                Self::Granted(_) => Ok(Vec::new()),
+                Self::Confirmed(_) => Ok(vec![Event::Granted(granted)]),
+                Self::Unopened => Err(Rejection::RosterNotOpened),
+                Self::Open(_) | Self::Cancelled(_) => {
+                    Err(Rejection::RosterClosed { state: self.name() })
+                }
+            },
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Result<Self, Impossible> {
+        let state = self.name();
+        let impossible = || Impossible { event: event.name(), state };
+        match (self, event) {
+            (Self::Unopened, Event::Opened(opened)) => Ok(Self::Open(Box::new(List {
+                opened: (**opened).clone(),
+                members: BTreeMap::new(),
+                contributions: BTreeMap::new(),
+            }))),
+            (Self::Open(mut list), Event::MembersAdded(added)) => {
+                list.members.extend(added.lines.iter().map(|line| (line.member, line.clone())));
+                Ok(Self::Open(list))
+            }
+            (Self::Open(mut list), Event::MemberRemoved(removed)) => {
+                list.members.remove(&removed.member).ok_or_else(impossible)?;
+                Ok(Self::Open(list))
+            }
+            (Self::Open(mut list), Event::ContributionRecorded(body)) => {
+                list.contributions.insert(body.reference.clone(), body.amount);
+                Ok(Self::Open(list))
+            }
+            (Self::Open(list), Event::Confirmed(_)) => Ok(Self::Confirmed(list)),
+            (Self::Open(list), Event::Cancelled(_)) => Ok(Self::Cancelled(list)),
+            (Self::Confirmed(list), Event::Granted(_)) => Ok(Self::Granted(list)),
+            (
+                Self::Unopened
+                | Self::Open(_)
+                | Self::Confirmed(_)
+                | Self::Granted(_)
+                | Self::Cancelled(_),
+                Event::Opened(_)
+                | Event::MembersAdded(_)
+                | Event::MemberRemoved(_)
+                | Event::ContributionRecorded(_)
+                | Event::Confirmed(_)
+                | Event::Cancelled(_)
+                | Event::Granted(_),
+            ) => Err(impossible()),
+        }
+    }
+}
+
+impl Roster {
+    /// The name of the state, as views show it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unopened => "unopened",
+            Self::Open(_) => "open",
+            Self::Confirmed(_) => "confirmed",
+            Self::Granted(_) => "granted",
+            Self::Cancelled(_) => "cancelled",
+        }
+    }
+
+    /// Who and what is in it, whatever its state.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::RosterNotOpened`].
+    pub const fn list(&self) -> Result<&List, Rejection> {
+        match self {
+            Self::Unopened => Err(Rejection::RosterNotOpened),
+            Self::Open(list)
+            | Self::Confirmed(list)
+            | Self::Granted(list)
+            | Self::Cancelled(list) => Ok(list),
+        }
+    }
+
+    /// The list, if it still takes changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::RosterNotOpened`] or [`Rejection::RosterClosed`].
+    pub const fn open(&self) -> Result<&List, Rejection> {
+        match self {
+            Self::Unopened => Err(Rejection::RosterNotOpened),
+            Self::Open(list) => Ok(list),
+            Self::Confirmed(_) | Self::Granted(_) | Self::Cancelled(_) => {
+                Err(Rejection::RosterClosed { state: self.name() })
+            }
+        }
+    }
+
+    fn begin(&self, opened: Box<Opened>) -> Result<Vec<Event>, Rejection> {
+        match self {
+            Self::Unopened => Ok(vec![Event::Opened(opened)]),
+            Self::Open(list)
+            | Self::Confirmed(list)
+            | Self::Granted(list)
+            | Self::Cancelled(list) => {
+                if list.opened == *opened {
+                    Ok(Vec::new())
+                } else {
+                    Err(Rejection::RosterAlreadyOpened { roster: opened.roster })
+                }
+            }
+        }
+    }
+}
+
+impl List {
+    /// What is due for everyone in it.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError`] when the sum leaves the range.
+    pub fn due(&self) -> Result<Money, MoneyError> {
+        Money::sum(self.members.values().map(|line| line.contribution))
+    }
+
+    /// What the unit has paid.
+    ///
+    /// # Errors
+    ///
+    /// [`MoneyError`] when the sum leaves the range.
+    pub fn recorded(&self) -> Result<Money, MoneyError> {
+        Money::sum(self.contributions.values().copied())
+    }
+}
+
+impl Rules {
+    /// The line of a member with `units`, if the plan takes the member.
+    ///
+    /// # Errors
+    ///
+    /// The [`Rejection`] that says why the plan does not.
+    pub fn line(
+        &self,
+        number: u32,
+        member: MemberId,
+        (sex, born): (Sex, Date),
+        units: u32,
+        start: Date,
+    ) -> Result<Line, Rejection> {
+        if let Some(taken) = self.sex.filter(|taken| *taken != sex) {
+            return Err(Rejection::SexNotTaken { taken });
+        }
+        let ages = match sex {
+            Sex::Female => self.age_female,
+            Sex::Male => self.age_male,
+        };
+        let age = age_on(born, start);
+        if let Some(Ages { min, max }) = ages
+            && (min.is_some_and(|min| age < min) || max.is_some_and(|max| age > max))
+        {
+            return Err(Rejection::AgeNotTaken { age, min, max });
+        }
+        if units == 0 {
+            return Err(Rejection::NoUnits);
+        }
+        let units = self.units_max.map_or(units, |max| units.min(max));
+        let contribution = self.contribution_per_unit.times(units)?;
+        Ok(Line { number, member, units, contribution })
+    }
+
+    /// How many of `workers` have to take part.
+    #[must_use]
+    pub fn participants_needed(&self, workers: u32) -> u32 {
+        if self.all_up_to_workers.is_some_and(|most| workers <= most) {
+            return workers;
+        }
+        let share = self.participation.unwrap_or_default();
+        // Half a person more than the share is a whole person more.
+        let needed = Decimal::from(workers).checked_mul(share).map(|needed| needed.ceil());
+        needed.and_then(|needed| u32::try_from(needed).ok()).unwrap_or(workers).max(1)
+    }
+}
+
+fn add_members(list: &List, added: MembersAdded) -> Result<Vec<Event>, Rejection> {
+    if !(1..=LINES_MAX).contains(&added.lines.len()) {
+        return Err(Rejection::LineCount { limit: LINES_MAX, given: added.lines.len() });
+    }
+    let mut seen = BTreeMap::new();
+    let group = list.members.values().next().or_else(|| added.lines.first()).map(|line| line.units);
+    for line in &added.lines {
+        let before = list.members.get(&line.member).map(|before| before.number);
+        if let Some(before) = before.or_else(|| seen.insert(line.member, line.number)) {
+            return Err(Rejection::MemberTwice { member: line.member, line: before });
+        }
+        if let Some(others) = group.filter(|others| *others != line.units)
+            && list.opened.rules.units_same_for_group
+        {
+            return Err(Rejection::UnitsDiffer { others, given: line.units });
+        }
+    }
+    if list.members.len().saturating_add(added.lines.len()) > MEMBERS_MAX {
+        return Err(Rejection::RosterFull { limit: MEMBERS_MAX });
+    }
+    Ok(vec![Event::MembersAdded(added)])
+}
+
+fn record_contribution(list: &List, body: ContributionRecorded) -> Result<Vec<Event>, Rejection> {
+    match list.contributions.get(&body.reference) {
+        Some(amount) if *amount == body.amount => return Ok(Vec::new()),
+        Some(amount) => {
+            return Err(Rejection::ContributionDiffers {
+                reference: body.reference,
+                amount: *amount,
+            });
+        }
+        None => {}
+    }
+    if !body.amount.is_positive() {
+        return Err(Rejection::ContributionNotPositive { amount: body.amount });
+    }
+    if list.contributions.len() >= CONTRIBUTIONS_MAX {
+        return Err(Rejection::TooManyContributions { limit: CONTRIBUTIONS_MAX });
+    }
+    list.recorded()?.plus(body.amount)?;
+    Ok(vec![Event::ContributionRecorded(body)])
+}
+
+fn confirm(list: &List, workers: u32, on: Date) -> Result<Vec<Event>, Rejection> {
+    let members = u32::try_from(list.members.len()).unwrap_or(u32::MAX);
+    if members == 0 {
+        return Err(Rejection::RosterEmpty);
+    }
+    if members > workers {
+        return Err(Rejection::MoreMembersThanWorkers { members, workers });
+    }
+    let needed = list.opened.rules.participants_needed(workers);
+    if members < needed {
+        return Err(Rejection::ParticipationTooLow { members, workers, needed });
+    }
+    let (recorded, due) = (list.recorded()?, list.due()?);
+    if recorded != due {
+        return Err(Rejection::ContributionNotDue { recorded, due });
+    }
+    Ok(vec![Event::Confirmed(Confirmed { members, contribution: due, workers, on })])
+}
+
+#[cfg(test)]
+mod tests;
