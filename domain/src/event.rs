@@ -16,6 +16,8 @@ pub enum Unreadable {
 
 /// An aggregate's events, as they go to and come from the log.
 pub trait StoredEvent: Sized {
+    /// The name and version of every event that [`Self::encode`] writes.
+    const NAMES: &'static [(&'static str, u32)];
     /// The name the log stores: fixed for ever.
     fn name(&self) -> &'static str;
     /// The version of the body that [`Self::encode`] writes.
@@ -38,6 +40,8 @@ pub trait StoredEvent: Sized {
 macro_rules! stored_events {
     ($event:ty { $($variant:ident => $name:literal @ $version:literal),+ $(,)? }) => {
         impl $crate::event::StoredEvent for $event {
+            const NAMES: &'static [(&'static str, u32)] = &[$(($name, $version)),+];
+
             fn name(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $name),+ }
             }
@@ -72,3 +76,6 @@ macro_rules! stored_events {
     };
 }
 pub(crate) use stored_events;
+
+#[cfg(test)]
+mod tests;
