@@ -15,18 +15,24 @@
 //!    contributions paid in full.
 //! 3. What is confirmed does not change.
 
+mod intake;
+mod rules;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::civil::Date;
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+
+pub use self::intake::{Candidate, RefusedLine};
+pub use self::rules::{Ages, Rules};
 
 use crate::decider::{Decider, Impossible};
 use crate::event::{StoredEvent, stored_events};
 use crate::id::checked::Sex;
 use crate::id::{MemberId, OrganisationId, PlanCode, RosterId, VersionLabel};
 use crate::money::{Money, MoneyError};
-use crate::term::{Term, age_on};
+use crate::term::Term;
 
 /// The most members that one roster holds.
 pub const MEMBERS_MAX: usize = 60_000;
@@ -40,7 +46,8 @@ pub const CONTRIBUTIONS_MAX: usize = 200;
 pub enum Command {
     /// Begin it.
     Open(Box<Opened>),
-    /// Put members into it. Lines that do not hold are left out by [`Roster::check_line`] before.
+    /// Put members into it: all of them or none. [`List::sort_out`] leaves out before what does
+    /// not hold.
     AddMembers(MembersAdded),
     /// Take a member out of it.
     RemoveMember(MemberRemoved),
@@ -96,46 +103,6 @@ pub struct Opened {
     pub rules: Rules,
     /// The day.
     pub on: Date,
-}
-
-/// What a plan version asks of a group and of each of its members.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rules {
-    /// Only this sex is enrolled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sex: Option<Sex>,
-    /// The ages of women at the start of the term.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub age_female: Option<Ages>,
-    /// The ages of men at the start of the term.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub age_male: Option<Ages>,
-    /// The most units (份) of one member; those over it are void.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub units_max: Option<u32>,
-    /// Whether everyone has to have the same number of units.
-    pub units_same_for_group: bool,
-    /// The share of the unit's workers that has to take part, as a fraction of 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub participation: Option<Decimal>,
-    /// Below this number of workers, or at it, all have to take part.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub all_up_to_workers: Option<u32>,
-    /// The contribution (互助费) of one unit for the term.
-    pub contribution_per_unit: Money,
-}
-
-/// A range of ages in full years.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ages {
-    /// The youngest age taken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<i16>,
-    /// The oldest age taken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<i16>,
 }
 
 /// Members were put into it.
@@ -283,6 +250,9 @@ pub enum Rejection {
     /// There are as many payments as there may be.
     #[error("at most {limit} payments of contributions")]
     TooManyContributions { limit: usize },
+    /// The day lies before the one it has to follow.
+    #[error("{given} lies before {last}, when the roster was opened")]
+    RosterDateBefore { last: Date, given: Date },
     /// The amounts do not add up within bounds.
     #[error("the contributions are beyond the largest amount")]
     ContributionOutOfRange,
@@ -301,13 +271,13 @@ pub enum Roster {
     #[default]
     Unopened,
     /// It takes members and contributions.
-    Open(Box<List>),
+    Open(Arc<List>),
     /// It is closed; covers are being granted.
-    Confirmed(Box<List>),
+    Confirmed(Arc<List>),
     /// Every member has a cover, or was passed over.
-    Granted(Box<List>),
+    Granted(Arc<List>),
     /// It was given up.
-    Cancelled(Box<List>),
+    Cancelled(Arc<List>),
 }
 
 /// Who and what is in a roster.
@@ -329,7 +299,7 @@ impl Decider for Roster {
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::Open(opened) => self.begin(opened),
-            Command::AddMembers(added) => add_members(self.open()?, added),
+            Command::AddMembers(added) => intake::add_members(self.open()?, added),
             Command::RemoveMember(removed) => {
                 if self.open()?.members.contains_key(&removed.member) {
                     Ok(vec![Event::MemberRemoved(removed)])
@@ -347,7 +317,8 @@ impl Decider for Roster {
             Command::Cancel(cancelled) => match self {
                 Self::Cancelled(_) => Ok(Vec::new()),
                 Self::Unopened | Self::Open(_) | Self::Confirmed(_) | Self::Granted(_) => {
-                    self.open().map(|_| vec![Event::Cancelled(cancelled)])
+                    follows(self.open()?, cancelled.on)?;
+                    Ok(vec![Event::Cancelled(cancelled)])
                 }
             },
             Command::FinishGranting(granted) => match self {
@@ -365,22 +336,31 @@ impl Decider for Roster {
         let state = self.name();
         let impossible = || Impossible { event: event.name(), state };
         match (self, event) {
-            (Self::Unopened, Event::Opened(opened)) => Ok(Self::Open(Box::new(List {
+            (Self::Unopened, Event::Opened(opened)) => Ok(Self::Open(Arc::new(List {
                 opened: (**opened).clone(),
                 members: BTreeMap::new(),
                 contributions: BTreeMap::new(),
             }))),
             (Self::Open(mut list), Event::MembersAdded(added)) => {
-                list.members.extend(added.lines.iter().map(|line| (line.member, line.clone())));
+                let members = &mut Arc::make_mut(&mut list).members;
+                for line in &added.lines {
+                    if members.insert(line.member, line.clone()).is_some() {
+                        return Err(impossible());
+                    }
+                }
                 Ok(Self::Open(list))
             }
             (Self::Open(mut list), Event::MemberRemoved(removed)) => {
-                list.members.remove(&removed.member).ok_or_else(impossible)?;
+                let members = &mut Arc::make_mut(&mut list).members;
+                members.remove(&removed.member).ok_or_else(impossible)?;
                 Ok(Self::Open(list))
             }
             (Self::Open(mut list), Event::ContributionRecorded(body)) => {
-                list.contributions.insert(body.reference.clone(), body.amount);
-                Ok(Self::Open(list))
+                let contributions = &mut Arc::make_mut(&mut list).contributions;
+                match contributions.insert(body.reference.clone(), body.amount) {
+                    Some(_) => Err(impossible()),
+                    None => Ok(Self::Open(list)),
+                }
             }
             (Self::Open(list), Event::Confirmed(_)) => Ok(Self::Confirmed(list)),
             (Self::Open(list), Event::Cancelled(_)) => Ok(Self::Cancelled(list)),
@@ -421,7 +401,7 @@ impl Roster {
     /// # Errors
     ///
     /// [`Rejection::RosterNotOpened`].
-    pub const fn list(&self) -> Result<&List, Rejection> {
+    pub fn list(&self) -> Result<&List, Rejection> {
         match self {
             Self::Unopened => Err(Rejection::RosterNotOpened),
             Self::Open(list)
@@ -436,7 +416,7 @@ impl Roster {
     /// # Errors
     ///
     /// [`Rejection::RosterNotOpened`] or [`Rejection::RosterClosed`].
-    pub const fn open(&self) -> Result<&List, Rejection> {
+    pub fn open(&self) -> Result<&List, Rejection> {
         match self {
             Self::Unopened => Err(Rejection::RosterNotOpened),
             Self::Open(list) => Ok(list),
@@ -483,77 +463,6 @@ impl List {
     }
 }
 
-impl Rules {
-    /// The line of a member with `units`, if the plan takes the member.
-    ///
-    /// # Errors
-    ///
-    /// The [`Rejection`] that says why the plan does not.
-    pub fn line(
-        &self,
-        number: u32,
-        member: MemberId,
-        (sex, born): (Sex, Date),
-        units: u32,
-        start: Date,
-    ) -> Result<Line, Rejection> {
-        if let Some(taken) = self.sex.filter(|taken| *taken != sex) {
-            return Err(Rejection::SexNotTaken { taken });
-        }
-        let ages = match sex {
-            Sex::Female => self.age_female,
-            Sex::Male => self.age_male,
-        };
-        let age = age_on(born, start);
-        if let Some(Ages { min, max }) = ages
-            && (min.is_some_and(|min| age < min) || max.is_some_and(|max| age > max))
-        {
-            return Err(Rejection::AgeNotTaken { age, min, max });
-        }
-        if units == 0 {
-            return Err(Rejection::NoUnits);
-        }
-        let units = self.units_max.map_or(units, |max| units.min(max));
-        let contribution = self.contribution_per_unit.times(units)?;
-        Ok(Line { number, member, units, contribution })
-    }
-
-    /// How many of `workers` have to take part.
-    #[must_use]
-    pub fn participants_needed(&self, workers: u32) -> u32 {
-        if self.all_up_to_workers.is_some_and(|most| workers <= most) {
-            return workers;
-        }
-        let share = self.participation.unwrap_or_default();
-        // Half a person more than the share is a whole person more.
-        let needed = Decimal::from(workers).checked_mul(share).map(|needed| needed.ceil());
-        needed.and_then(|needed| u32::try_from(needed).ok()).unwrap_or(workers).max(1)
-    }
-}
-
-fn add_members(list: &List, added: MembersAdded) -> Result<Vec<Event>, Rejection> {
-    if !(1..=LINES_MAX).contains(&added.lines.len()) {
-        return Err(Rejection::LineCount { limit: LINES_MAX, given: added.lines.len() });
-    }
-    let mut seen = BTreeMap::new();
-    let group = list.members.values().next().or_else(|| added.lines.first()).map(|line| line.units);
-    for line in &added.lines {
-        let before = list.members.get(&line.member).map(|before| before.number);
-        if let Some(before) = before.or_else(|| seen.insert(line.member, line.number)) {
-            return Err(Rejection::MemberTwice { member: line.member, line: before });
-        }
-        if let Some(others) = group.filter(|others| *others != line.units)
-            && list.opened.rules.units_same_for_group
-        {
-            return Err(Rejection::UnitsDiffer { others, given: line.units });
-        }
-    }
-    if list.members.len().saturating_add(added.lines.len()) > MEMBERS_MAX {
-        return Err(Rejection::RosterFull { limit: MEMBERS_MAX });
-    }
-    Ok(vec![Event::MembersAdded(added)])
-}
-
 fn record_contribution(list: &List, body: ContributionRecorded) -> Result<Vec<Event>, Rejection> {
     match list.contributions.get(&body.reference) {
         Some(amount) if *amount == body.amount => return Ok(Vec::new()),
@@ -576,6 +485,7 @@ fn record_contribution(list: &List, body: ContributionRecorded) -> Result<Vec<Ev
 }
 
 fn confirm(list: &List, workers: u32, on: Date) -> Result<Vec<Event>, Rejection> {
+    follows(list, on)?;
     let members = u32::try_from(list.members.len()).unwrap_or(u32::MAX);
     if members == 0 {
         return Err(Rejection::RosterEmpty);
@@ -592,6 +502,11 @@ fn confirm(list: &List, workers: u32, on: Date) -> Result<Vec<Event>, Rejection>
         return Err(Rejection::ContributionNotDue { recorded, due });
     }
     Ok(vec![Event::Confirmed(Confirmed { members, contribution: due, workers, on })])
+}
+
+fn follows(list: &List, given: Date) -> Result<(), Rejection> {
+    let last = list.opened.on;
+    if given < last { Err(Rejection::RosterDateBefore { last, given }) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::*;
@@ -36,6 +37,70 @@ fn a_member_stands_in_a_roster_once() {
     given::<Roster>([opened()])
         .when(Command::AddMembers(MembersAdded { lines: lines(&[3, 3]) }))
         .then_rejected(Rejection::MemberTwice { member: member(3), line: 3 });
+}
+
+#[test]
+fn good_lines_are_kept_and_each_bad_one_is_answered() {
+    let Ok(Roster::Open(list)) = replay(&[opened_for_women(), added(&[1])]) else { panic!() };
+    let candidate = |number: u32, who, sex, units| Candidate {
+        number,
+        member: member(who),
+        sex,
+        born: day("1985-06-15"),
+        units,
+    };
+    let (taken, refused) = list.sort_out([
+        candidate(2, 2, Sex::Female, 1),
+        candidate(3, 3, Sex::Male, 1),
+        candidate(4, 2, Sex::Female, 1),
+        candidate(5, 1, Sex::Female, 1),
+        candidate(6, 6, Sex::Female, 2),
+        candidate(7, 7, Sex::Female, 1),
+    ]);
+    let numbers: Vec<_> = taken.iter().map(|line| line.number).collect();
+    assert_eq!(numbers, [2, 7]);
+    let why: Vec<_> = refused.into_iter().map(|refused| (refused.number, refused.why)).collect();
+    assert_eq!(
+        why,
+        [
+            (3, Rejection::SexNotTaken { taken: Sex::Female }),
+            (4, Rejection::MemberTwice { member: member(2), line: 2 }),
+            (5, Rejection::MemberTwice { member: member(1), line: 1 }),
+            (6, Rejection::UnitsDiffer { others: 1, given: 2 }),
+        ]
+    );
+    given::<Roster>([opened_for_women(), added(&[1])])
+        .when(Command::AddMembers(MembersAdded { lines: taken.clone() }))
+        .then([Event::MembersAdded(MembersAdded { lines: taken })]);
+}
+
+#[test]
+fn a_full_roster_takes_nobody_more() {
+    let batches = (1..=60_000_u32).collect::<Vec<_>>();
+    let history = std::iter::once(opened()).chain(batches.chunks(LINES_MAX).map(added));
+    given::<Roster>(history)
+        .when(Command::AddMembers(MembersAdded { lines: lines(&[60_001]) }))
+        .then_rejected(Rejection::RosterFull { limit: MEMBERS_MAX });
+}
+
+#[test]
+fn an_event_adds_a_bounded_number_of_lines() {
+    let numbers: Vec<_> = (1..=501).collect();
+    given::<Roster>([opened()])
+        .when(Command::AddMembers(MembersAdded { lines: lines(&numbers) }))
+        .then_rejected(Rejection::LineCount { limit: LINES_MAX, given: 501 });
+}
+
+#[test]
+fn a_roster_is_neither_confirmed_nor_cancelled_before_it_was_opened() {
+    let refused =
+        || Rejection::RosterDateBefore { last: day("2014-12-01"), given: day("2014-11-30") };
+    given::<Roster>([opened(), added(&[1, 2])])
+        .when(Command::Confirm { workers: 4, on: day("2014-11-30") })
+        .then_rejected(refused());
+    given::<Roster>([opened()])
+        .when(Command::Cancel(Cancelled { note: "重复".into(), on: day("2014-11-30") }))
+        .then_rejected(refused());
 }
 
 #[test]
@@ -162,6 +227,39 @@ fn everyone_has_the_same_units_where_the_plan_says_so() {
 }
 
 #[test]
+fn as_many_take_part_as_the_plan_asks_for() {
+    let half = opened_body().rules;
+    let needed = |workers| half.participants_needed(workers);
+    assert_eq!([needed(1), needed(3), needed(4), needed(5), needed(6)], [1, 3, 2, 3, 3]);
+    assert_eq!(Rules::default().participants_needed(1_119), 1);
+}
+
+#[test]
+fn g11_contributions_of_a_roster_and_of_two_members() {
+    let due = |units_of: &[(u32, &str)]| {
+        Money::sum(units_of.iter().map(|(units, per_unit)| {
+            let rules = Rules { contribution_per_unit: yuan(per_unit), ..Rules::default() };
+            let born = day("1980-01-01");
+            rules
+                .line(1, member(1), (Sex::Female, born), *units, day("2014-01-01"))
+                .unwrap()
+                .contribution
+        }))
+        .unwrap()
+    };
+    assert_eq!(due(&vec![(1, "74"); 3_497]), yuan("258778"));
+    assert_eq!(due(&[(2, "40"), (1, "60"), (1, "50"), (2, "25")]), yuan("240"));
+    assert_eq!(due(&[(2, "40"), (1, "60"), (1, "50")]), yuan("190"));
+}
+
+#[test]
+fn a_member_twice_or_a_reference_twice_in_the_log_is_corrupt() {
+    assert!(replay::<Roster, _>(&[opened(), added(&[1]), added(&[2, 1])]).is_err());
+    let paid = || Event::ContributionRecorded(paid("74"));
+    assert!(replay::<Roster, _>(&[opened(), paid(), paid()]).is_err());
+}
+
+#[test]
 fn a_confirmed_roster_that_takes_members_is_corrupt() {
     let mut history = confirmed_history();
     history.push(added(&[7]));
@@ -183,6 +281,13 @@ fn opened_body() -> Box<Opened> {
         },
         on: day("2014-12-01"),
     })
+}
+
+fn opened_for_women() -> Event {
+    let mut body = opened_body();
+    body.rules.sex = Some(Sex::Female);
+    body.rules.units_same_for_group = true;
+    Event::Opened(body)
 }
 
 fn opened() -> Event {
