@@ -6,6 +6,7 @@
 pub mod approval_policy;
 pub mod assessment;
 pub mod claim;
+pub mod cover;
 pub mod decider;
 pub mod enrolment;
 pub mod envelope;

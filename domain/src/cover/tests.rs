@@ -1,0 +1,244 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::decider::replay;
+use crate::testing::given;
+
+#[test]
+fn a_cover_is_granted_once() {
+    given::<Cover>([]).when(Command::Grant(body())).then([granted()]);
+    given::<Cover>([granted()]).when(Command::Grant(body())).then_nothing();
+    let mut other = (*body()).clone();
+    other.units = 2;
+    given::<Cover>([granted()])
+        .when(Command::Grant(Arc::new(other)))
+        .then_rejected(Rejection::CoverAlreadyGranted { cover: body().cover });
+}
+
+#[test]
+fn a_benefit_within_the_ceiling_is_reserved_once() {
+    given::<Cover>([granted()]).when(reserve(1, 1_000)).then([reserved(1, 1_000)]);
+    given::<Cover>([granted(), reserved(1, 1_000)]).when(reserve(1, 1_000)).then_nothing();
+    given::<Cover>([]).when(reserve(1, 1)).then_rejected(Rejection::CoverNotGranted);
+}
+
+#[test]
+fn a_benefit_beyond_what_others_left_is_refused() {
+    given::<Cover>([granted(), reserved(1, 900)]).when(reserve(2, 101)).then_rejected(
+        Rejection::CeilingExceeded {
+            accumulator: key(),
+            ceiling: 1_000.into(),
+            used: 900.into(),
+            asked: 101.into(),
+        },
+    );
+}
+
+#[test]
+fn what_is_carried_from_earlier_covers_counts() {
+    let mut carrying = (*body()).clone();
+    carrying.carried.insert(key(), 950.into());
+    given::<Cover>([Event::Granted(Arc::new(carrying))]).when(reserve(1, 51)).then_rejected(
+        Rejection::CeilingExceeded {
+            accumulator: key(),
+            ceiling: 1_000.into(),
+            used: 950.into(),
+            asked: 51.into(),
+        },
+    );
+}
+
+#[test]
+fn a_claim_assessed_again_replaces_its_reserve() {
+    given::<Cover>([granted(), reserved(1, 900)])
+        .when(reserve(1, 1_000))
+        .then([released(1, 900), reserved(1, 1_000)]);
+}
+
+#[test]
+fn a_reserve_is_released_once() {
+    let release = || Command::Release { claim: claim(1) };
+    given::<Cover>([granted(), reserved(1, 900)]).when(release()).then([released(1, 900)]);
+    given::<Cover>([granted()]).when(release()).then_nothing();
+    given::<Cover>([granted(), reserved(1, 900), paid(1, 900)])
+        .when(release())
+        .then_rejected(Rejection::BenefitAlreadyPaid { claim: claim(1), payout: payout(1) });
+}
+
+#[test]
+fn what_was_reserved_is_paid_once() {
+    given::<Cover>([granted(), reserved(1, 900)]).when(pay(1, 900)).then([paid(1, 900)]);
+    given::<Cover>([granted(), reserved(1, 900), paid(1, 900)]).when(pay(1, 900)).then_nothing();
+    given::<Cover>([granted()])
+        .when(pay(1, 900))
+        .then_rejected(Rejection::NothingReserved { claim: claim(1) });
+    given::<Cover>([granted(), reserved(1, 900)])
+        .when(pay(1, 901))
+        .then_rejected(Rejection::BenefitDiffers { standing: yuan(900), given: yuan(901) });
+}
+
+#[test]
+fn a_payment_that_ends_the_cover_does() {
+    let ending = |amount| BenefitReserved { ends_cover: true, ..reservation(1, amount) };
+    let history = [granted(), Event::BenefitReserved(ending(900))];
+    let end = Event::Ended(Ended { reason: EndReason::BenefitPaid, on: day("2014-06-01") });
+    given::<Cover>(history.clone()).when(pay(1, 900)).then([paid(1, 900), end.clone()]);
+
+    let [first, second] = history;
+    let state: Cover = replay(&[first, second, paid(1, 900), end, reversed(1, 900)]).unwrap();
+    assert_eq!(state.granted().unwrap().ended, None, "the reversal is the exact opposite");
+}
+
+#[test]
+fn a_payment_is_reversed_once_and_whole() {
+    let history = [granted(), reserved(1, 900), paid(1, 900)];
+    given::<Cover>(history.clone()).when(reverse(1, 900)).then([reversed(1, 900)]);
+    given::<Cover>(history.clone())
+        .when(reverse(1, 899))
+        .then_rejected(Rejection::BenefitDiffers { standing: yuan(900), given: yuan(899) });
+    given::<Cover>([granted(), reserved(1, 900)])
+        .when(reverse(1, 900))
+        .then_rejected(Rejection::NothingReserved { claim: claim(1) });
+    let [a, b, c] = history;
+    given::<Cover>([a, b, c, reversed(1, 900)]).when(reverse(1, 900)).then_nothing();
+}
+
+#[test]
+fn a_cover_ends_once_and_within_its_term() {
+    let body = |on: &str| Ended { reason: EndReason::LeftService, on: day(on) };
+    let end = |on: &str| Command::End(body(on));
+    given::<Cover>([granted()]).when(end("2014-06-01")).then([Event::Ended(body("2014-06-01"))]);
+    given::<Cover>([granted(), Event::Ended(body("2014-06-01"))])
+        .when(end("2014-06-01"))
+        .then_nothing();
+    given::<Cover>([granted(), Event::Ended(body("2014-06-01"))])
+        .when(end("2014-06-02"))
+        .then_rejected(Rejection::CoverAlreadyEnded { since: day("2014-06-01") });
+    given::<Cover>([granted()]).when(end("2015-01-01")).then_rejected(Rejection::EndOutsideTerm {
+        given: day("2015-01-01"),
+        term: self::body().term,
+    });
+}
+
+#[test]
+fn a_payment_without_a_reserve_is_corrupt() {
+    assert!(replay::<Cover, _>(&[granted(), paid(1, 900)]).is_err());
+    assert!(replay::<Cover, _>(&[granted(), reserved(1, 900), paid(1, 899)]).is_err());
+    assert!(replay::<Cover, _>(&[reserved(1, 900)]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_interleaving_of_claims_passes_a_ceiling(commands in prop::collection::vec(any_command(), 0..60)) {
+        let mut history = vec![granted()];
+        for command in commands {
+            let cover: Cover = replay(&history).unwrap();
+            history.extend(cover.decide(command).unwrap_or_default());
+            let after: Cover = replay(&history).unwrap();
+            let right = after.granted().unwrap();
+            let used = right.used_by_others(&key(), claim(0)).unwrap();
+            prop_assert!(used <= Decimal::from(1_000), "{used}");
+            let sum: i64 = right.entries.values().map(|entry| entry.reserved.amount.fen()).sum();
+            prop_assert_eq!(Decimal::new(sum, 2), used);
+        }
+    }
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        4 => (1..6_u128, 0..700_i64).prop_map(|(claim, amount)| reserve(claim, amount)),
+        1 => (1..6_u128).prop_map(|number| Command::Release { claim: claim(number) }),
+        2 => (1..6_u128, 0..700_i64).prop_map(|(claim, amount)| pay(claim, amount)),
+        1 => (1..6_u128, 0..700_i64).prop_map(|(claim, amount)| reverse(claim, amount)),
+    ]
+}
+
+fn body() -> Arc<Granted> {
+    Arc::new(Granted {
+        cover: CoverId::new(Uuid::from_u128(1)),
+        member: MemberId::new(Uuid::from_u128(2)),
+        plan: "nuan-huzhu".parse().unwrap(),
+        version: "2014-revised".parse().unwrap(),
+        roster: None,
+        unit: "beiyi".parse().unwrap(),
+        district: Some("shunyi".parse().unwrap()),
+        class: MemberClass::Ordinary,
+        sex: Sex::Female,
+        born: day("1985-06-15"),
+        units: 1,
+        term: Term::new(day("2014-01-01"), day("2014-12-31")).unwrap(),
+        waiting: Waiting::Waived,
+        renews: None,
+        carried: Accumulators::new(),
+        contribution: Money::ZERO,
+        on: day("2014-01-01"),
+    })
+}
+
+fn granted() -> Event {
+    Event::Granted(body())
+}
+
+fn reservation(number: u128, amount: i64) -> BenefitReserved {
+    BenefitReserved {
+        claim: claim(number),
+        amount: yuan(amount),
+        uses: [(key(), amount.into())].into(),
+        ceilings: [(key(), 1_000.into())].into(),
+        ends_cover: false,
+    }
+}
+
+fn reserve(number: u128, amount: i64) -> Command {
+    Command::Reserve(reservation(number, amount))
+}
+
+fn reserved(number: u128, amount: i64) -> Event {
+    Event::BenefitReserved(reservation(number, amount))
+}
+
+fn released(number: u128, amount: i64) -> Event {
+    Event::BenefitReleased(BenefitReleased { claim: claim(number), amount: yuan(amount) })
+}
+
+fn pay(number: u128, amount: i64) -> Command {
+    let (claim, payout) = (claim(number), payout(number));
+    Command::Pay { claim, payout, amount: yuan(amount), on: day("2014-06-01") }
+}
+
+fn paid(number: u128, amount: i64) -> Event {
+    let (claim, payout) = (claim(number), payout(number));
+    Event::BenefitPaid(BenefitPaid { claim, payout, amount: yuan(amount), on: day("2014-06-01") })
+}
+
+fn reverse(number: u128, amount: i64) -> Command {
+    let (claim, payout) = (claim(number), payout(number));
+    Command::Reverse { claim, payout, amount: yuan(amount), on: day("2014-07-01") }
+}
+
+fn reversed(number: u128, amount: i64) -> Event {
+    let (claim, payout) = (claim(number), payout(number));
+    let on = day("2014-07-01");
+    Event::BenefitReversed(BenefitReversed { claim, payout, amount: yuan(amount), on })
+}
+
+fn key() -> AccumulatorKey {
+    "amount.total.year.2014".parse().unwrap()
+}
+
+fn claim(number: u128) -> ClaimId {
+    ClaimId::new(Uuid::from_u128(number))
+}
+
+fn payout(number: u128) -> PayoutId {
+    PayoutId::of(claim(number))
+}
+
+fn yuan(amount: i64) -> Money {
+    Money::exact(amount.into()).unwrap()
+}
+
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
