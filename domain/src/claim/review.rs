@@ -1,0 +1,137 @@
+use super::*;
+use crate::claim::facts::Facts;
+
+/// A filed claim on its way through the levels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    filed: Arc<Filed>,
+    facts: Arc<Facts>,
+    assessed: Arc<Assessed>,
+    passed: BTreeMap<Step, Subject>,
+    // Who sent it back; a person who did may still take that very step.
+    returned: Vec<(Step, Subject)>,
+    last: Date,
+}
+
+impl Review {
+    pub(super) fn new(filed: Arc<Filed>, assessed: &Arc<Assessed>) -> Self {
+        let (facts, last) = (Arc::clone(&filed.facts), filed.on);
+        let assessed = Arc::clone(assessed);
+        Self { filed, facts, assessed, passed: BTreeMap::new(), returned: Vec::new(), last }
+    }
+
+    /// What was filed.
+    #[must_use]
+    pub fn filed(&self) -> &Arc<Filed> {
+        &self.filed
+    }
+
+    /// The facts as they stand, supplements included.
+    #[must_use]
+    pub fn facts(&self) -> &Arc<Facts> {
+        &self.facts
+    }
+
+    /// The last assessment before approval.
+    #[must_use]
+    pub fn assessed(&self) -> &Arc<Assessed> {
+        &self.assessed
+    }
+
+    /// The steps that are left to take, in order.
+    #[must_use]
+    pub fn remaining(&self) -> Vec<Step> {
+        let wanted = self.assessed.steps.iter().copied();
+        let after = self.passed.keys().next_back().copied();
+        // Steps only rise: one that a later assessment adds below is not gone back to.
+        wanted.filter(|step| after.is_none_or(|after| *step > after)).collect()
+    }
+
+    /// The step that is to be taken next.
+    #[must_use]
+    pub fn next(&self) -> Option<Step> {
+        self.remaining().first().copied()
+    }
+
+    /// The organisation that has to take the next step.
+    #[must_use]
+    pub fn queue(&self) -> Option<&OrganisationId> {
+        self.next().and_then(|step| self.filed.chain.at(step.level()))
+    }
+
+    /// How often it was sent back.
+    #[must_use]
+    pub const fn returns(&self) -> usize {
+        self.returned.len()
+    }
+
+    /// Invariants 1, 2 and 5: the step, if the person may take it.
+    pub(super) fn decidable(&self, decision: &Decision) -> Result<Step, Rejection> {
+        let step = self.next().ok_or(Rejection::ClaimNotInReview { state: "decided" })?;
+        if let Some(given) = decision.step.filter(|given| *given != step) {
+            return Err(Rejection::WrongStep { expected: step, given });
+        }
+        let expected = self.filed.chain.at(step.level());
+        if expected != Some(&decision.organisation) {
+            return Err(Rejection::WrongOrganisation {
+                step,
+                expected: expected.unwrap_or(&self.filed.chain.office).clone(),
+                given: decision.organisation.clone(),
+            });
+        }
+        let by = || decision.by.clone();
+        if decision.member == Some(self.filed.member) {
+            return Err(Rejection::OwnClaim { by: by() });
+        }
+        let passed = self.passed.iter().map(|(step, who)| (*step, who));
+        let elsewhere = self.returned.iter().filter(|(at, _)| *at != step);
+        let before = passed
+            .chain(elsewhere.map(|(step, who)| (*step, who)))
+            .find(|(_, who)| **who == decision.by);
+        if let Some((step, _)) = before {
+            return Err(Rejection::DecidedBefore { by: by(), step });
+        }
+        self.follows(decision.on)?;
+        Ok(step)
+    }
+
+    /// Invariant 5.
+    pub(super) fn follows(&self, given: Date) -> Result<(), Rejection> {
+        if given < self.last {
+            Err(Rejection::ClaimDateBefore { last: self.last, given })
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn assessed_again(mut self, assessed: &Arc<Assessed>) -> Self {
+        self.assessed = Arc::clone(assessed);
+        self
+    }
+
+    pub(super) fn past_step(mut self, passed: &StepPassed) -> Option<Self> {
+        if self.next() != Some(passed.step) {
+            return None;
+        }
+        self.passed.insert(passed.step, passed.by.clone());
+        self.last = passed.on;
+        Some(self)
+    }
+
+    pub(super) fn past_return(mut self, returned: &Returned) -> Self {
+        self.returned.push((returned.step, returned.by.clone()));
+        self.last = returned.on;
+        self
+    }
+
+    pub(super) fn past_supplement(mut self, supplemented: &Supplemented) -> Self {
+        self.facts = Arc::clone(&supplemented.facts);
+        self.last = supplemented.on;
+        self
+    }
+
+    pub(super) fn past_refusal(mut self, refused: &Refused) -> Self {
+        self.last = refused.on;
+        self
+    }
+}

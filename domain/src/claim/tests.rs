@@ -1,0 +1,440 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::facts::{Facts, Incident, IncidentKind};
+use super::*;
+use crate::decider::replay;
+use crate::testing::given;
+
+#[test]
+fn a_claim_is_filed_with_its_assessment() {
+    given::<Claim>([]).when(file(500)).then([filed(), assessed(500)]);
+}
+
+#[test]
+fn a_claim_is_filed_once_and_needs_a_step() {
+    given::<Claim>(in_review()).when(file(500)).then_rejected(Rejection::ClaimAlreadyFiled);
+    let none = Arc::new(Assessed { steps: vec![], ..(*assessment(500)).clone() });
+    given::<Claim>([])
+        .when(Command::File { filed: filed_body(), assessed: none })
+        .then_rejected(Rejection::NoSteps);
+}
+
+#[test]
+fn a_filing_that_lapsed_is_refused() {
+    given::<Claim>([]).when(Command::Lapse).then([lapsed()]);
+    given::<Claim>([lapsed()]).when(Command::Lapse).then_nothing();
+    given::<Claim>([lapsed()]).when(file(500)).then_rejected(Rejection::FilingLapsed);
+    given::<Claim>(in_review()).when(Command::Lapse).then_rejected(Rejection::ClaimAlreadyFiled);
+}
+
+#[test]
+fn a_step_before_the_last_is_passed_without_an_approval() {
+    given::<Claim>(in_review())
+        .when(pass(Step::UnitEndorsement, "u1", None))
+        .then([passed(Step::UnitEndorsement, "u1")]);
+}
+
+#[test]
+fn the_last_step_approves() {
+    given::<Claim>(almost_approved())
+        .when(pass(Step::Finance, "o2", Some(500)))
+        .then([passed(Step::Finance, "o2"), approved(500)]);
+}
+
+#[test]
+fn the_last_step_needs_something_to_approve() {
+    given::<Claim>(almost_approved())
+        .when(pass(Step::Finance, "o2", None))
+        .then_rejected(Rejection::AssessmentMissing);
+    given::<Claim>(almost_approved())
+        .when(pass(Step::Finance, "o2", Some(0)))
+        .then_rejected(Rejection::NothingPayable { total: Money::ZERO });
+}
+
+#[test]
+fn steps_are_taken_in_order_by_their_organisation() {
+    given::<Claim>(in_review()).when(pass(Step::FirstReview, "o1", None)).then_rejected(
+        Rejection::WrongStep { expected: Step::UnitEndorsement, given: Step::FirstReview },
+    );
+    let mut decision = decision(Step::UnitEndorsement, "x");
+    decision.organisation = "jingliang".parse().unwrap();
+    given::<Claim>(in_review()).when(Command::PassStep { decision, approval: None }).then_rejected(
+        Rejection::WrongOrganisation {
+            step: Step::UnitEndorsement,
+            expected: "beiyi".parse().unwrap(),
+            given: "jingliang".parse().unwrap(),
+        },
+    );
+}
+
+#[test]
+fn nobody_decides_twice_on_one_claim() {
+    let mut history = in_review();
+    history.push(passed(Step::UnitEndorsement, "u1"));
+    history.push(passed(Step::FirstReview, "o1"));
+    given::<Claim>(history).when(pass(Step::Finance, "o1", Some(500))).then_rejected(
+        Rejection::DecidedBefore { by: "o1".parse().unwrap(), step: Step::FirstReview },
+    );
+}
+
+#[test]
+fn nobody_decides_on_a_claim_of_their_own() {
+    let mut own = decision(Step::UnitEndorsement, "u1");
+    own.member = Some(filed_body().member);
+    given::<Claim>(in_review())
+        .when(Command::PassStep { decision: own, approval: None })
+        .then_rejected(Rejection::OwnClaim { by: "u1".parse().unwrap() });
+}
+
+#[test]
+fn a_day_before_the_last_decision_is_refused() {
+    let mut early = decision(Step::UnitEndorsement, "u1");
+    early.on = day("2014-11-29");
+    given::<Claim>(in_review())
+        .when(Command::PassStep { decision: early, approval: None })
+        .then_rejected(Rejection::ClaimDateBefore {
+            last: day("2014-11-30"),
+            given: day("2014-11-29"),
+        });
+}
+
+#[test]
+fn a_claim_returned_for_supplement_goes_on_where_it_was() {
+    let mut history = in_review();
+    history.push(passed(Step::UnitEndorsement, "u1"));
+    let back =
+        || Command::Return { decision: decision(Step::FirstReview, "o1"), wanted: vec![wanted()] };
+    given::<Claim>(history.clone()).when(back()).then([returned()]);
+    history.push(returned());
+    given::<Claim>(history.clone())
+        .when(pass(Step::FirstReview, "o1", None))
+        .then_rejected(Rejection::ClaimNotInReview { state: "awaiting_supplement" });
+    given::<Claim>(history.clone())
+        .when(supplement())
+        .then([Event::Supplemented(supplemented()), assessed(600)]);
+    history.extend([Event::Supplemented(supplemented()), assessed(600)]);
+    let claim: Claim = replay(&history).unwrap();
+    assert_eq!(claim.review().unwrap().next(), Some(Step::FirstReview));
+    // The person who sent it back looks at it again.
+    given::<Claim>(history)
+        .when(pass(Step::FirstReview, "o1", None))
+        .then([passed(Step::FirstReview, "o1")]);
+}
+
+#[test]
+fn a_return_asks_for_something() {
+    given::<Claim>(in_review())
+        .when(Command::Return { decision: decision(Step::UnitEndorsement, "u1"), wanted: vec![] })
+        .then_rejected(Rejection::WantedCount { limit: WANTED_MAX, given: 0 });
+}
+
+#[test]
+fn a_supplement_that_nobody_wants_is_refused() {
+    given::<Claim>(in_review())
+        .when(supplement())
+        .then_rejected(Rejection::SupplementNotWanted { state: "in_review" });
+    given::<Claim>([]).when(supplement()).then_rejected(Rejection::ClaimNotFiled);
+}
+
+#[test]
+fn a_claim_is_refused_with_a_code() {
+    let refuse = || Command::Refuse {
+        decision: decision(Step::UnitEndorsement, "u1"),
+        reason: RefusalReason::Waiting,
+    };
+    given::<Claim>(in_review()).when(refuse()).then([refused()]);
+    let mut history = in_review();
+    history.push(refused());
+    given::<Claim>(history)
+        .when(refuse())
+        .then_rejected(Rejection::ClaimNotInReview { state: "refused" });
+}
+
+#[test]
+fn a_claim_is_withdrawn_once_while_it_is_open() {
+    let body =
+        || Withdrawn { by: "u1".parse().unwrap(), note: String::new(), on: day("2014-12-01") };
+    given::<Claim>(in_review()).when(Command::Withdraw(body())).then([Event::Withdrawn(body())]);
+    let mut history = in_review();
+    history.push(Event::Withdrawn(body()));
+    given::<Claim>(history).when(Command::Withdraw(body())).then_nothing();
+    given::<Claim>(all_approved())
+        .when(Command::Withdraw(body()))
+        .then_rejected(Rejection::ClaimNotInReview { state: "approved" });
+}
+
+#[test]
+fn an_approved_claim_is_paid_once_with_its_amount() {
+    given::<Claim>(all_approved())
+        .when(Command::RecordPayment(paid(500)))
+        .then([Event::Paid(paid(500))]);
+    given::<Claim>(all_approved())
+        .when(Command::RecordPayment(paid(501)))
+        .then_rejected(Rejection::PaymentDiffers { approved: yuan(500), given: yuan(501) });
+    let mut history = all_approved();
+    history.push(Event::Paid(paid(500)));
+    given::<Claim>(history.clone()).when(Command::RecordPayment(paid(500))).then_nothing();
+    let other = Paid { payout: PayoutId::new(Uuid::from_u128(99)), ..paid(500) };
+    given::<Claim>(history)
+        .when(Command::RecordPayment(other))
+        .then_rejected(Rejection::ClaimAlreadyPaid { payout: paid(500).payout });
+    given::<Claim>(in_review())
+        .when(Command::RecordPayment(paid(500)))
+        .then_rejected(Rejection::ClaimNotApproved { state: "in_review" });
+}
+
+#[test]
+fn a_payment_is_reversed_once_and_whole() {
+    let mut history = all_approved();
+    history.push(Event::Paid(paid(500)));
+    given::<Claim>(history.clone())
+        .when(Command::RecordReversal(reversed(500)))
+        .then([Event::PaymentReversed(reversed(500))]);
+    given::<Claim>(history.clone())
+        .when(Command::RecordReversal(reversed(499)))
+        .then_rejected(Rejection::PaymentDiffers { approved: yuan(500), given: yuan(499) });
+    history.push(Event::PaymentReversed(reversed(500)));
+    given::<Claim>(history).when(Command::RecordReversal(reversed(500))).then_nothing();
+    given::<Claim>(all_approved())
+        .when(Command::RecordReversal(reversed(500)))
+        .then_rejected(Rejection::ClaimNotPaid { state: "approved" });
+}
+
+#[test]
+fn a_history_out_of_order_is_corrupt() {
+    assert!(replay::<Claim, _>(&[assessed(500)]).is_err());
+    assert!(replay::<Claim, _>(&[filed(), assessed(500), filed()]).is_err());
+    assert!(replay::<Claim, _>(&[filed(), assessed(500), passed(Step::Finance, "o2")]).is_err());
+    let mut twice = all_approved();
+    twice.extend([Event::Paid(paid(500)), Event::Paid(paid(500))]);
+    assert!(replay::<Claim, _>(&twice).is_err());
+}
+
+proptest! {
+    #[test]
+    fn every_decision_is_by_another_person_in_rising_order(
+        commands in prop::collection::vec(any_command(), 0..30)
+    ) {
+        let mut history = in_review();
+        for command in commands {
+            let claim: Claim = replay(&history).unwrap();
+            history.extend(claim.decide(command).unwrap_or_default());
+        }
+        let steps: Vec<(Step, String)> = history
+            .iter()
+            .filter_map(|event| {
+                let Event::StepPassed(passed) = event else { return None };
+                Some((passed.step, passed.by.to_string()))
+            })
+            .collect();
+        prop_assert!(steps.is_sorted_by(|a, b| a.0 < b.0));
+        let people: std::collections::BTreeSet<_> = steps.iter().map(|(_, by)| by).collect();
+        prop_assert_eq!(people.len(), steps.len());
+        let paid = history.iter().filter(|event| matches!(event, Event::Paid(_))).count();
+        prop_assert!(paid <= 1);
+    }
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let who = || prop_oneof![Just("u1"), Just("o1"), Just("o2")];
+    let step =
+        || prop_oneof![Just(Step::UnitEndorsement), Just(Step::FirstReview), Just(Step::Finance)];
+    prop_oneof![
+        6 => (step(), who()).prop_map(|(step, who)| pass(step, who, Some(500))),
+        1 => (step(), who()).prop_map(|(step, who)| Command::Return {
+            decision: decision(step, who),
+            wanted: vec![wanted()],
+        }),
+        1 => Just(supplement()),
+        1 => Just(Command::RecordPayment(paid(500))),
+    ]
+}
+
+fn filed_body() -> Arc<Filed> {
+    Arc::new(Filed {
+        claim: ClaimId::new(Uuid::from_u128(1)),
+        cover: CoverId::new(Uuid::from_u128(2)),
+        member: MemberId::new(Uuid::from_u128(3)),
+        chain: Chain {
+            unit: "beiyi".parse().unwrap(),
+            township: None,
+            district: Some("shunyi".parse().unwrap()),
+            office: "office".parse().unwrap(),
+        },
+        plan: "female-disease".parse().unwrap(),
+        version: "V6".parse().unwrap(),
+        case: CaseId::new(Uuid::from_u128(4)),
+        asks: vec![],
+        facts: facts(),
+        by: "u0".parse().unwrap(),
+        on: day("2014-11-30"),
+    })
+}
+
+fn facts() -> Arc<Facts> {
+    Arc::new(Facts {
+        incident: Incident { kind: IncidentKind::Illness, date: day("2014-02-01") },
+        applied_on: day("2014-11-30"),
+        diagnoses: vec![],
+        bills: vec![],
+        stays: vec![],
+        death: None,
+        disability: None,
+        losses: vec![],
+        offsets: vec![],
+        notified_on: None,
+        documents: vec![],
+    })
+}
+
+fn worth(amount: i64) -> Arc<Assessment> {
+    Arc::new(Assessment {
+        plan: "female-disease".parse().unwrap(),
+        version: "V6".parse().unwrap(),
+        lines: vec![],
+        total: yuan(amount),
+        trace: vec![],
+        uses: BTreeMap::new(),
+        basis: BTreeMap::new(),
+        ceilings: BTreeMap::new(),
+        ends_cover: false,
+        findings: vec![],
+    })
+}
+
+fn assessment(amount: i64) -> Arc<Assessed> {
+    Arc::new(Assessed {
+        assessment: worth(amount),
+        cover_revision: 0,
+        steps: vec![Step::UnitEndorsement, Step::FirstReview, Step::Finance],
+        policy: "2014".parse().unwrap(),
+    })
+}
+
+fn file(amount: i64) -> Command {
+    Command::File { filed: filed_body(), assessed: assessment(amount) }
+}
+
+fn filed() -> Event {
+    Event::Filed(filed_body())
+}
+
+fn lapsed() -> Event {
+    Event::FilingLapsed(FilingLapsed {})
+}
+
+fn assessed(amount: i64) -> Event {
+    Event::Assessed(assessment(amount))
+}
+
+fn in_review() -> Vec<Event> {
+    vec![filed(), assessed(500)]
+}
+
+fn almost_approved() -> Vec<Event> {
+    let mut history = in_review();
+    history.push(passed(Step::UnitEndorsement, "u1"));
+    history.push(passed(Step::FirstReview, "o1"));
+    history
+}
+
+fn all_approved() -> Vec<Event> {
+    let mut history = almost_approved();
+    history.extend([passed(Step::Finance, "o2"), approved(500)]);
+    history
+}
+
+fn decision(step: Step, by: &str) -> Decision {
+    Decision {
+        step: Some(step),
+        by: by.parse().unwrap(),
+        organisation: organisation(step),
+        member: None,
+        note: String::new(),
+        on: day("2014-12-01"),
+    }
+}
+
+fn organisation(step: Step) -> OrganisationId {
+    filed_body().chain.at(step.level()).unwrap().clone()
+}
+
+fn pass(step: Step, by: &str, amount: Option<i64>) -> Command {
+    let approval = amount.map(|amount| Approval { assessment: worth(amount), cover_revision: 7 });
+    Command::PassStep { decision: decision(step, by), approval }
+}
+
+fn passed(step: Step, by: &str) -> Event {
+    Event::StepPassed(StepPassed {
+        step,
+        by: by.parse().unwrap(),
+        organisation: organisation(step),
+        note: String::new(),
+        on: day("2014-12-01"),
+    })
+}
+
+fn approved(amount: i64) -> Event {
+    Event::Approved(Arc::new(Approved {
+        step: Step::Finance,
+        by: "o2".parse().unwrap(),
+        organisation: "office".parse().unwrap(),
+        amount: yuan(amount),
+        assessment: worth(amount),
+        cover_revision: 7,
+        on: day("2014-12-01"),
+    }))
+}
+
+fn wanted() -> Wanted {
+    Wanted { document: None, text: "病理报告".into() }
+}
+
+fn returned() -> Event {
+    Event::Returned(Returned {
+        step: Step::FirstReview,
+        by: "o1".parse().unwrap(),
+        organisation: "office".parse().unwrap(),
+        wanted: vec![wanted()],
+        note: String::new(),
+        on: day("2014-12-01"),
+    })
+}
+
+fn supplemented() -> Supplemented {
+    Supplemented { facts: facts(), by: "u0".parse().unwrap(), on: day("2014-12-01") }
+}
+
+fn supplement() -> Command {
+    Command::Supplement { supplemented: supplemented(), assessed: assessment(600) }
+}
+
+fn refused() -> Event {
+    Event::Refused(Refused {
+        step: Step::UnitEndorsement,
+        by: "u1".parse().unwrap(),
+        organisation: "beiyi".parse().unwrap(),
+        reason: RefusalReason::Waiting,
+        note: String::new(),
+        on: day("2014-12-01"),
+    })
+}
+
+fn paid(amount: i64) -> Paid {
+    let payout = PayoutId::of(filed_body().claim);
+    Paid { payout, amount: yuan(amount), on: day("2014-12-20") }
+}
+
+fn reversed(amount: i64) -> PaymentReversed {
+    let payout = PayoutId::of(filed_body().claim);
+    PaymentReversed { payout, amount: yuan(amount), on: day("2015-01-20") }
+}
+
+fn yuan(amount: i64) -> Money {
+    Money::exact(amount.into()).unwrap()
+}
+
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
