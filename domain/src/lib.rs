@@ -15,6 +15,7 @@ pub mod id;
 pub mod member;
 pub mod money;
 pub mod organisation;
+pub mod plan;
 pub mod reservation;
 pub mod roster;
 pub mod step;
