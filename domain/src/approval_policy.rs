@@ -5,12 +5,14 @@
 //! 1. A policy answers for every plan and every amount, and always with a step of the office.
 //! 2. What was published stays; a later policy takes over from its own date on.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::decider::{Decider, Impossible};
-use crate::event::stored_events;
+use crate::event::{StoredEvent, stored_events};
 use crate::id::{PlanCode, VersionLabel};
 use crate::money::Money;
 use crate::step::{Level, Step};
@@ -89,7 +91,7 @@ pub enum Rejection {
 /// Every policy that was ever published, by date.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApprovalPolicy {
-    published: Vec<Published>,
+    published: Vec<Arc<Published>>,
 }
 
 impl ApprovalPolicy {
@@ -130,7 +132,7 @@ impl Decider for ApprovalPolicy {
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         let Command::Publish(policy) = command;
         if let Some(known) = self.published.iter().find(|known| known.label == policy.label) {
-            return if *known == policy {
+            return if **known == policy {
                 Ok(Vec::new())
             } else {
                 Err(Rejection::PolicyDiffers { label: policy.label })
@@ -145,7 +147,11 @@ impl Decider for ApprovalPolicy {
 
     fn evolve(mut self, event: &Event) -> Result<Self, Impossible> {
         let Event::Published(policy) = event;
-        self.published.push(policy.clone());
+        let follows = self.published.last().is_none_or(|last| last.from <= policy.from);
+        if !follows || self.published.iter().any(|known| known.label == policy.label) {
+            return Err(Impossible { event: event.name(), state: "Published" });
+        }
+        self.published.push(Arc::new(policy.clone()));
         Ok(self)
     }
 }
@@ -224,6 +230,17 @@ mod tests {
                 .when(Command::Publish(wrong))
                 .then_rejected(Rejection::StepsOutOfOrder { rule: 1 });
         }
+    }
+
+    #[test]
+    fn a_policy_in_the_log_before_another_or_of_the_same_name_is_corrupt() {
+        let history = |labels: [&str; 2], from: [&str; 2]| {
+            [0, 1].map(|at| Event::Published(policy(labels[at], from[at])))
+        };
+        let read = |labels, from| replay::<ApprovalPolicy, _>(&history(labels, from));
+        assert!(read(["a", "b"], ["2014-01-01", "2014-01-01"]).is_ok());
+        assert!(read(["a", "b"], ["2014-01-02", "2014-01-01"]).is_err());
+        assert!(read(["a", "a"], ["2014-01-01", "2014-01-02"]).is_err());
     }
 
     #[test]

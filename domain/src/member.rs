@@ -16,6 +16,8 @@
 //! 1. One person is one member: the reservation `resident-{key}` holds that.
 //! 2. Nothing happens to a member before birth or after death.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -241,7 +243,7 @@ pub enum Member {
     #[default]
     Unregistered,
     /// The person is a member.
-    Registered(Box<Profile>),
+    Registered(Arc<Profile>),
 }
 
 /// A member's particulars as they stand.
@@ -324,31 +326,19 @@ impl Decider for Member {
         let impossible = |state| Impossible { event: event.name(), state };
         match (self, event) {
             (Self::Unregistered, Event::Registered(body)) => {
-                Ok(Self::Registered(Box::new(Profile {
-                    member: body.member,
-                    person: body.person.clone(),
-                    resident_key: body.resident_key.clone(),
-                    sex: body.sex,
-                    born: body.born,
-                    unit: body.unit.clone(),
-                    class: body.class,
-                    insured: body.insured,
-                    since: body.on,
-                    in_unit_since: body.on,
-                    retired: None,
-                    died: None,
-                })))
+                Ok(Self::Registered(Arc::new(Profile::of(body))))
             }
             (Self::Registered(mut profile), event) => {
+                let now = Arc::make_mut(&mut profile);
                 match event {
-                    Event::PersonCorrected(body) => profile.person = body.person.clone(),
-                    Event::Classified(body) => profile.class = body.class,
+                    Event::PersonCorrected(body) => now.person = body.person.clone(),
+                    Event::Classified(body) => now.class = body.class,
                     Event::Transferred(body) => {
-                        profile.unit = body.to.clone();
-                        profile.in_unit_since = body.on;
+                        now.unit = body.to.clone();
+                        now.in_unit_since = body.on;
                     }
-                    Event::Retired(body) => profile.retired = Some(body.on),
-                    Event::Died(body) => profile.died = Some(body.on),
+                    Event::Retired(body) => now.retired = Some(body.on),
+                    Event::Died(body) => now.died = Some(body.on),
                     Event::Registered(_) => return Err(impossible("Registered")),
                 }
                 Ok(Self::Registered(profile))
@@ -371,15 +361,19 @@ impl Member {
     /// # Errors
     ///
     /// [`Rejection::MemberNotRegistered`].
-    pub const fn registered(&self) -> Result<&Profile, Rejection> {
+    pub fn registered(&self) -> Result<&Profile, Rejection> {
         match self {
             Self::Unregistered => Err(Rejection::MemberNotRegistered),
             Self::Registered(profile) => Ok(profile),
         }
     }
 
-    fn register(&self, registered: Box<Registered>) -> Result<Vec<Event>, Rejection> {
+    fn register(&self, mut registered: Box<Registered>) -> Result<Vec<Event>, Rejection> {
+        // One number cannot say two things: sex and birth date are what the resident id says.
+        registered.sex = registered.person.resident_id.sex();
+        registered.born = registered.person.resident_id.born();
         match self {
+            Self::Registered(profile) if **profile == Profile::of(&registered) => Ok(Vec::new()),
             Self::Registered(profile) => {
                 Err(Rejection::MemberAlreadyRegistered { member: profile.member })
             }
@@ -392,6 +386,23 @@ impl Member {
 }
 
 impl Profile {
+    fn of(body: &Registered) -> Self {
+        Self {
+            member: body.member,
+            person: body.person.clone(),
+            resident_key: body.resident_key.clone(),
+            sex: body.sex,
+            born: body.born,
+            unit: body.unit.clone(),
+            class: body.class,
+            insured: body.insured,
+            since: body.on,
+            in_unit_since: body.on,
+            retired: None,
+            died: None,
+        }
+    }
+
     /// The member, if alive.
     ///
     /// # Errors
@@ -435,7 +446,7 @@ fn retire(profile: &Profile, on: Date) -> Result<Vec<Event>, Rejection> {
         Some(retired) if retired == on => Ok(Vec::new()),
         Some(retired) => Err(Rejection::MemberRetired { on: retired }),
         None => {
-            follows(profile.since, on)?;
+            follows(profile.in_unit_since, on)?;
             Ok(vec![Event::Retired(Retired { on })])
         }
     }

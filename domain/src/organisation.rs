@@ -11,14 +11,18 @@
 //!
 //! 1. A parent stands at a higher level; only the office has none.
 //! 2. A handler has duties of the organisation's own level and no others.
-//! 3. (Invariant 5 of the engine) A handler acts only with the duty, a certificate in force on the
-//!    day, and no suspension.
+//! 3. (Invariant 5 of the engine) A handler acts only from the day of registration on, with the
+//!    duty, a certificate in force on the day, and no suspension.
+
+mod handler;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+pub use self::handler::Handler;
 use crate::decider::{Decider, Impossible};
 use crate::event::{StoredEvent, stored_events};
 use crate::id::checked::CreditCode;
@@ -28,6 +32,10 @@ use crate::term::Term;
 
 /// The most handlers that one organisation registers.
 pub const HANDLERS_MAX: usize = 500;
+/// The most certificates that one handler holds, one after the other.
+pub const CERTIFICATES_MAX: usize = 100;
+/// The most times that one handler is suspended.
+pub const SUSPENSIONS_MAX: usize = 100;
 
 /// What may be asked of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,12 +209,21 @@ pub enum Rejection {
     /// There are as many handlers as there may be.
     #[error("an organisation has at most {limit} handlers")]
     TooManyHandlers { limit: usize },
+    /// The person holds as many certificates as there may be.
+    #[error("a handler has at most {limit} certificates")]
+    TooManyCertificates { limit: usize },
+    /// The person was suspended as many times as there may be.
+    #[error("a handler is suspended at most {limit} times")]
+    TooManySuspensions { limit: usize },
     /// The person was registered before, with other particulars.
     #[error("handler {handler} is already registered")]
     HandlerAlreadyRegistered { handler: Subject },
     /// Invariant 3: the person does not act for this organisation.
     #[error("{handler} is no handler of {organisation}")]
     HandlerUnknown { handler: Subject, organisation: OrganisationId },
+    /// Invariant 3: the person did not act for this organisation yet.
+    #[error("{handler} acts only since {since}")]
+    HandlerNotYetRegistered { handler: Subject, since: Date },
     /// Invariant 3: the person may do other things, not this.
     #[error("{handler} does not have the duty {duty:?}")]
     DutyMissing { handler: Subject, duty: Duty },
@@ -231,7 +248,7 @@ pub enum Organisation {
     #[default]
     Unregistered,
     /// It is in the register.
-    Registered(Box<Register>),
+    Registered(Arc<Register>),
 }
 
 /// An organisation in the register.
@@ -241,38 +258,10 @@ pub struct Register {
     pub particulars: Registered,
     /// How many workers it has by the last count.
     pub workers: u32,
+    /// The day of that count.
+    pub counted: Date,
     /// The people who act for it.
     pub handlers: BTreeMap<Subject, Handler>,
-}
-
-/// A person who acts for an organisation (经办人).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Handler {
-    /// The member that the person is.
-    pub member: Option<MemberId>,
-    /// What the person may do.
-    pub duties: BTreeSet<Duty>,
-    /// From when on.
-    pub since: Date,
-    /// Certificates, by number.
-    pub certificates: BTreeMap<String, Term>,
-    /// The periods in which the person may not act; an open one has no end.
-    pub suspensions: Vec<(Date, Option<Date>)>,
-}
-
-impl Handler {
-    /// The day since which the person is suspended on `day`, if so.
-    #[must_use]
-    pub fn suspended_on(&self, day: Date) -> Option<Date> {
-        self.suspensions
-            .iter()
-            .find(|(from, until)| *from <= day && until.is_none_or(|until| day < until))
-            .map(|(from, _)| *from)
-    }
-
-    fn open_suspension(&self) -> Option<Date> {
-        self.suspensions.iter().find(|(_, until)| until.is_none()).map(|(from, _)| *from)
-    }
 }
 
 impl Decider for Organisation {
@@ -284,10 +273,10 @@ impl Decider for Organisation {
         match command {
             Command::Register(registered) => self.register(registered),
             Command::CountWorkers(counted) => count_workers(self.registered()?, counted),
-            Command::RegisterHandler(handler) => register_handler(self.registered()?, handler),
-            Command::CertifyHandler(certified) => certify(self.registered()?, certified),
-            Command::SuspendHandler(suspended) => suspend(self.registered()?, suspended),
-            Command::ReinstateHandler(reinstated) => reinstate(self.registered()?, reinstated),
+            Command::RegisterHandler(body) => handler::register_handler(self.registered()?, body),
+            Command::CertifyHandler(body) => handler::certify(self.registered()?, body),
+            Command::SuspendHandler(body) => handler::suspend(self.registered()?, body),
+            Command::ReinstateHandler(body) => handler::reinstate(self.registered()?, body),
         }
     }
 
@@ -295,55 +284,19 @@ impl Decider for Organisation {
         let impossible = |state| Impossible { event: event.name(), state };
         match (self, event) {
             (Self::Unregistered, Event::Registered(particulars)) => {
-                Ok(Self::Registered(Box::new(Register {
-                    particulars: particulars.clone(),
+                Ok(Self::Registered(Arc::new(Register {
                     workers: particulars.workers,
+                    counted: particulars.on,
                     handlers: BTreeMap::new(),
+                    particulars: particulars.clone(),
                 })))
             }
-            (Self::Registered(mut register), Event::WorkersCounted(counted)) => {
-                register.workers = counted.workers;
-                Ok(Self::Registered(register))
+            (Self::Registered(mut register), event) => {
+                let happened = Arc::make_mut(&mut register).apply(event);
+                happened
+                    .map(|()| Self::Registered(register))
+                    .ok_or_else(|| impossible("Registered"))
             }
-            (Self::Registered(mut register), Event::HandlerRegistered(body)) => {
-                register.handlers.insert(
-                    body.handler.clone(),
-                    Handler {
-                        member: body.member,
-                        duties: body.duties.clone(),
-                        since: body.on,
-                        certificates: BTreeMap::new(),
-                        suspensions: Vec::new(),
-                    },
-                );
-                Ok(Self::Registered(register))
-            }
-            (Self::Registered(mut register), Event::HandlerCertified(body)) => {
-                let handler = register
-                    .handlers
-                    .get_mut(&body.handler)
-                    .ok_or_else(|| impossible("Registered"))?;
-                handler.certificates.insert(body.certificate.clone(), body.period);
-                Ok(Self::Registered(register))
-            }
-            (Self::Registered(mut register), Event::HandlerSuspended(body)) => {
-                let handler = register
-                    .handlers
-                    .get_mut(&body.handler)
-                    .ok_or_else(|| impossible("Registered"))?;
-                handler.suspensions.push((body.on, None));
-                Ok(Self::Registered(register))
-            }
-            (Self::Registered(mut register), Event::HandlerReinstated(body)) => {
-                let open = register
-                    .handlers
-                    .get_mut(&body.handler)
-                    .and_then(|handler| handler.suspensions.last_mut())
-                    .ok_or_else(|| impossible("Registered"))?;
-                open.1 = Some(body.on);
-                Ok(Self::Registered(register))
-            }
-            (Self::Registered(_), Event::Registered(_)) => Err(impossible("Registered")),
             (
                 Self::Unregistered,
                 Event::WorkersCounted(_)
@@ -362,7 +315,7 @@ impl Organisation {
     /// # Errors
     ///
     /// [`Rejection::OrganisationNotRegistered`].
-    pub const fn registered(&self) -> Result<&Register, Rejection> {
+    pub fn registered(&self) -> Result<&Register, Rejection> {
         match self {
             Self::Unregistered => Err(Rejection::OrganisationNotRegistered),
             Self::Registered(register) => Ok(register),
@@ -382,19 +335,12 @@ impl Organisation {
     ) -> Result<&Handler, Rejection> {
         let register = self.registered()?;
         let found = register.handler(handler)?;
-        if !found.duties.contains(&duty) {
-            return Err(Rejection::DutyMissing { handler: handler.clone(), duty });
-        }
-        if let Some(since) = found.suspended_on(on) {
-            return Err(Rejection::HandlerSuspended { handler: handler.clone(), since });
-        }
-        if !found.certificates.values().any(|period| period.holds(on)) {
-            return Err(Rejection::NotCertified { handler: handler.clone(), on });
-        }
+        found.may(handler, duty, on)?;
         Ok(found)
     }
 
-    fn register(&self, registered: Registered) -> Result<Vec<Event>, Rejection> {
+    fn register(&self, mut registered: Registered) -> Result<Vec<Event>, Rejection> {
+        registered.district = registered.own_district();
         match self {
             Self::Registered(register) if register.particulars == registered => Ok(Vec::new()),
             Self::Registered(_) => {
@@ -419,7 +365,51 @@ impl Organisation {
     }
 }
 
+impl Registered {
+    /// The district as the level and the parent say it; only below a township has it to be told.
+    fn own_district(&self) -> Option<OrganisationId> {
+        match (self.level, &self.parent) {
+            (Level::Office, _) => None,
+            (Level::District, _) => Some(self.id.clone()),
+            (_, Some(Parent { id, level: Level::District })) => Some(id.clone()),
+            (_, Some(Parent { level: Level::Office, .. })) => None,
+            (Level::Unit | Level::Township, _) => self.district.clone(),
+        }
+    }
+}
+
 impl Register {
+    /// Takes `event` in; `None` if it cannot have happened.
+    fn apply(&mut self, event: &Event) -> Option<()> {
+        match event {
+            Event::Registered(_) => None,
+            Event::WorkersCounted(body) => {
+                self.workers = body.workers;
+                self.counted = body.on;
+                Some(())
+            }
+            Event::HandlerRegistered(body) => {
+                let before = self.handlers.insert(body.handler.clone(), Handler::of(body));
+                before.is_none().then_some(())
+            }
+            Event::HandlerCertified(body) => {
+                let handler = self.handlers.get_mut(&body.handler)?;
+                handler.certificates.insert(body.certificate.clone(), body.period);
+                Some(())
+            }
+            Event::HandlerSuspended(body) => {
+                let handler = self.handlers.get_mut(&body.handler)?;
+                let open = handler.open_suspension();
+                handler.suspensions.push((body.on, None));
+                open.is_none().then_some(())
+            }
+            Event::HandlerReinstated(body) => {
+                let (_, until) = self.handlers.get_mut(&body.handler)?.suspensions.last_mut()?;
+                until.replace(body.on).is_none().then_some(())
+            }
+        }
+    }
+
     fn handler(&self, handler: &Subject) -> Result<&Handler, Rejection> {
         self.handlers.get(handler).ok_or_else(|| Rejection::HandlerUnknown {
             handler: handler.clone(),
@@ -432,63 +422,12 @@ fn count_workers(register: &Register, counted: WorkersCounted) -> Result<Vec<Eve
     if counted.workers == register.workers {
         return Ok(Vec::new());
     }
+    follows(register.counted, counted.on)?;
     Ok(vec![Event::WorkersCounted(counted)])
 }
 
-fn register_handler(register: &Register, body: HandlerRegistered) -> Result<Vec<Event>, Rejection> {
-    if let Some(known) = register.handlers.get(&body.handler) {
-        return if known.duties == body.duties && known.member == body.member {
-            Ok(Vec::new())
-        } else {
-            Err(Rejection::HandlerAlreadyRegistered { handler: body.handler })
-        };
-    }
-    let level = register.particulars.level;
-    if let Some(duty) = body.duties.iter().find(|duty| duty.level() != level) {
-        return Err(Rejection::DutyOfOtherLevel { duty: *duty, level });
-    }
-    if body.duties.is_empty() {
-        return Err(Rejection::NoDuties);
-    }
-    if register.handlers.len() >= HANDLERS_MAX {
-        return Err(Rejection::TooManyHandlers { limit: HANDLERS_MAX });
-    }
-    Ok(vec![Event::HandlerRegistered(body)])
-}
-
-fn certify(register: &Register, body: HandlerCertified) -> Result<Vec<Event>, Rejection> {
-    let handler = register.handler(&body.handler)?;
-    if handler.certificates.get(&body.certificate) == Some(&body.period) {
-        return Ok(Vec::new());
-    }
-    Ok(vec![Event::HandlerCertified(body)])
-}
-
-fn suspend(register: &Register, body: HandlerSuspended) -> Result<Vec<Event>, Rejection> {
-    let handler = register.handler(&body.handler)?;
-    if handler.open_suspension().is_some() {
-        return Ok(Vec::new());
-    }
-    // A suspension begins after the last one ended, so that periods never overlap.
-    let last = handler.suspensions.last().and_then(|(_, until)| *until).unwrap_or(handler.since);
-    if body.on < last {
-        return Err(Rejection::OrganisationDateBefore { last, given: body.on });
-    }
-    Ok(vec![Event::HandlerSuspended(body)])
-}
-
-fn reinstate(register: &Register, body: HandlerReinstated) -> Result<Vec<Event>, Rejection> {
-    let handler = register.handler(&body.handler)?;
-    match handler.open_suspension() {
-        Some(since) if body.on < since => {
-            Err(Rejection::OrganisationDateBefore { last: since, given: body.on })
-        }
-        Some(_) => Ok(vec![Event::HandlerReinstated(body)]),
-        None if handler.suspensions.last().and_then(|(_, until)| *until) == Some(body.on) => {
-            Ok(Vec::new())
-        }
-        None => Err(Rejection::NotSuspended { handler: body.handler }),
-    }
+fn follows(last: Date, given: Date) -> Result<(), Rejection> {
+    if given < last { Err(Rejection::OrganisationDateBefore { last, given }) } else { Ok(()) }
 }
 
 #[cfg(test)]

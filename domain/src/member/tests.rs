@@ -8,9 +8,23 @@ fn a_person_is_registered() {
 }
 
 #[test]
+fn a_person_registered_with_the_same_particulars_is_registered_once() {
+    given::<Member>([registered()]).when(Command::Register(body())).then_nothing();
+}
+
+#[test]
+fn sex_and_birth_date_are_what_the_resident_id_says() {
+    let mut wrong = body();
+    (wrong.sex, wrong.born) = (Sex::Male, day("1970-01-01"));
+    given::<Member>([]).when(Command::Register(wrong)).then([registered()]);
+}
+
+#[test]
 fn a_person_registered_before_is_refused_with_the_member() {
+    let mut elsewhere = body();
+    elsewhere.unit = unit("jingliang");
     given::<Member>([registered()])
-        .when(Command::Register(body()))
+        .when(Command::Register(elsewhere))
         .then_rejected(Rejection::MemberAlreadyRegistered { member: body().member });
 }
 
@@ -80,6 +94,21 @@ fn a_member_retires_once() {
     given::<Member>([registered(), retired()])
         .when(retire("2014-07-02"))
         .then_rejected(Rejection::MemberRetired { on: day("2014-07-01") });
+}
+
+#[test]
+fn a_member_does_not_retire_from_a_unit_before_moving_there() {
+    let transferred = Event::Transferred(Transferred {
+        from: unit("beiyi"),
+        to: unit("jingliang"),
+        on: day("2014-05-01"),
+    });
+    given::<Member>([registered(), transferred])
+        .when(Command::Retire { on: day("2014-04-30") })
+        .then_rejected(Rejection::MemberDateBefore {
+            last: day("2014-05-01"),
+            given: day("2014-04-30"),
+        });
 }
 
 #[test]

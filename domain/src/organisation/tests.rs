@@ -32,6 +32,35 @@ fn an_organisation_registered_twice_with_the_same_particulars_is_registered_once
 }
 
 #[test]
+fn the_district_of_an_organisation_follows_from_what_stands_above() {
+    let district_of = |level, parent: Option<(&str, Level)>, told: Option<&str>| {
+        let parent = parent.map(|(parent, level)| Parent { id: id(parent), level });
+        let body = Registered { level, parent, district: told.map(id), ..unit() };
+        let events = Organisation::default().decide(Command::Register(body)).unwrap();
+        let [Event::Registered(registered)] = &events[..] else { panic!("{events:?}") };
+        registered.district.as_ref().map(ToString::to_string)
+    };
+    let itself = Some("beiyi".to_owned());
+    assert_eq!(district_of(Level::Office, None, Some("x")), None);
+    assert_eq!(district_of(Level::District, Some(("office", Level::Office)), None), itself);
+    assert_eq!(district_of(Level::Unit, Some(("office", Level::Office)), Some("x")), None);
+    let below_district = district_of(Level::Unit, Some(("miyun", Level::District)), Some("x"));
+    assert_eq!(below_district, Some("miyun".to_owned()));
+    let below_township = district_of(Level::Unit, Some(("gubeikou", Level::Township)), Some("x"));
+    assert_eq!(below_township, Some("x".to_owned()));
+}
+
+#[test]
+fn workers_are_not_counted_before_the_last_count() {
+    given::<Organisation>([registered()])
+        .when(Command::CountWorkers(WorkersCounted { workers: 1, on: day("2013-12-31") }))
+        .then_rejected(Rejection::OrganisationDateBefore {
+            last: day("2014-01-01"),
+            given: day("2013-12-31"),
+        });
+}
+
+#[test]
 fn workers_are_counted_once_for_a_number() {
     let counted = WorkersCounted { workers: 1_200, on: day("2015-01-05") };
     given::<Organisation>([registered()])
@@ -70,6 +99,25 @@ fn a_handler_registered_again_changes_nothing() {
     given::<Organisation>(taken_on())
         .when(Command::RegisterHandler(handler(&[Duty::Endorse])))
         .then_rejected(Rejection::HandlerAlreadyRegistered { handler: clerk() });
+}
+
+#[test]
+fn an_organisation_has_a_bounded_number_of_handlers() {
+    let others = (0..HANDLERS_MAX).map(|number| {
+        let number = format!("other-{number}").parse().unwrap();
+        Event::HandlerRegistered(HandlerRegistered { handler: number, ..handler(&[Duty::File]) })
+    });
+    given::<Organisation>(std::iter::once(registered()).chain(others))
+        .when(Command::RegisterHandler(handler(&[Duty::File])))
+        .then_rejected(Rejection::TooManyHandlers { limit: HANDLERS_MAX });
+}
+
+#[test]
+fn a_handler_is_not_registered_before_the_organisation() {
+    let early = HandlerRegistered { on: day("2013-12-31"), ..handler(&[Duty::File]) };
+    given::<Organisation>([registered()]).when(Command::RegisterHandler(early)).then_rejected(
+        Rejection::OrganisationDateBefore { last: day("2014-01-01"), given: day("2013-12-31") },
+    );
 }
 
 #[test]
@@ -149,6 +197,42 @@ fn a_handler_acts_only_with_the_duty_and_on_days_of_a_certificate() {
         may("somebody-else".parse().unwrap(), Duty::File, "2014-06-20"),
         Err(Rejection::HandlerUnknown { .. })
     ));
+}
+
+#[test]
+fn nobody_acts_before_being_registered_whatever_the_certificate() {
+    let early = HandlerCertified {
+        period: Term::new(day("2013-01-01"), day("2014-12-31")).unwrap(),
+        ..certified()
+    };
+    let mut history = taken_on();
+    history.push(Event::HandlerCertified(early));
+    let state: Organisation = replay(&history).unwrap();
+    let may = |on: &str| state.authorise(&clerk(), Duty::File, day(on)).map(|_| ());
+    assert_eq!(may("2014-01-02"), Ok(()));
+    assert_eq!(
+        may("2014-01-01"),
+        Err(Rejection::HandlerNotYetRegistered { handler: clerk(), since: day("2014-01-02") })
+    );
+}
+
+#[test]
+fn a_handler_twice_or_a_suspension_out_of_turn_is_corrupt() {
+    let after = |events: &[Event]| {
+        replay::<Organisation, _>(&[certified_history(), events.to_vec()].concat())
+    };
+    let suspended = Event::HandlerSuspended(HandlerSuspended {
+        handler: clerk(),
+        note: "培训未通过".into(),
+        on: day("2014-07-01"),
+    });
+    let reinstated =
+        Event::HandlerReinstated(HandlerReinstated { handler: clerk(), on: day("2014-08-01") });
+    assert!(after(&[suspended.clone(), reinstated.clone(), suspended.clone()]).is_ok());
+    assert!(after(&[Event::HandlerRegistered(handler(&[Duty::File]))]).is_err());
+    assert!(after(&[suspended.clone(), suspended.clone()]).is_err());
+    assert!(after(std::slice::from_ref(&reinstated)).is_err());
+    assert!(after(&[suspended, reinstated.clone(), reinstated]).is_err());
 }
 
 #[test]
