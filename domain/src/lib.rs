@@ -16,6 +16,7 @@ pub mod member;
 pub mod money;
 pub mod organisation;
 pub mod plan;
+pub mod rejection;
 pub mod reservation;
 pub mod roster;
 pub mod step;
