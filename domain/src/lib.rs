@@ -5,6 +5,7 @@
 
 pub mod approval_policy;
 pub mod assessment;
+pub mod batch;
 pub mod claim;
 pub mod cover;
 pub mod decider;
@@ -15,6 +16,7 @@ pub mod id;
 pub mod member;
 pub mod money;
 pub mod organisation;
+pub mod payout;
 pub mod plan;
 pub mod rejection;
 pub mod reservation;
