@@ -36,11 +36,13 @@ macro_rules! rejections {
 rejections! {
     ApprovalPolicy of "approval policy": crate::approval_policy::Rejection,
     Assessment of "assessment": crate::assessment::Rejection,
+    Batch of "batch": crate::batch::Rejection,
     Claim of "claim": crate::claim::Rejection,
     Cover of "cover": crate::cover::Rejection,
     Enrolment of "enrolment": crate::enrolment::Rejection,
     Member of "member": crate::member::Rejection,
     Organisation of "organisation": crate::organisation::Rejection,
+    Payout of "payout": crate::payout::Rejection,
     Plan of "plan": crate::plan::Rejection,
     PlanVersion of "plan": crate::plan::NoVersion,
     Reservation of "reservation": crate::reservation::Rejection,
