@@ -200,6 +200,9 @@ pub enum Rejection {
     /// Invariant 1: the parent does not stand above.
     #[error("a {level:?} cannot stand below {parent:?}")]
     ParentNotAbove { level: Level, parent: Option<Level> },
+    /// Only a unit has members, files claims and enrols.
+    #[error("a {level:?} is not a unit")]
+    NotAUnit { level: Level },
     /// Invariant 2: the duty belongs to another level.
     #[error("{duty:?} is not a duty of a {level:?}")]
     DutyOfOtherLevel { duty: Duty, level: Level },

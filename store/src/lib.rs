@@ -1,4 +1,5 @@
 //! Where events are kept: the port, its adapters, and the engine that loads, decides and appends.
 
+pub mod engine;
 pub mod memory;
 pub mod port;

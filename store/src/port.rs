@@ -43,6 +43,12 @@ pub enum StreamNameError {
 }
 
 impl StreamName {
+    /// A name made of checked, bounded ids, which cannot be wrong.
+    pub(crate) fn built(text: String) -> Self {
+        debug_assert_eq!(text.parse::<Self>().map(|name| name.0.len()), Ok(text.len()));
+        Self(text.into())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
