@@ -1,8 +1,15 @@
+use std::collections::BTreeMap;
+use std::iter;
+
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::assessment::{Accumulators, Waiting};
 use crate::decider::replay;
+use crate::id::MemberId;
+use crate::id::checked::Sex;
+use crate::member::MemberClass;
 use crate::testing::given;
 
 #[test]
@@ -92,16 +99,115 @@ fn a_payment_that_ends_the_cover_does() {
 
 #[test]
 fn a_payment_is_reversed_once_and_whole() {
-    let history = [granted(), reserved(1, 900), paid(1, 900)];
-    given::<Cover>(history.clone()).when(reverse(1, 900)).then([reversed(1, 900)]);
-    given::<Cover>(history.clone())
+    let history = || vec![granted(), reserved(1, 900), paid(1, 900)];
+    given::<Cover>(history()).when(reverse(1, 900)).then([reversed(1, 900)]);
+    given::<Cover>(history())
         .when(reverse(1, 899))
         .then_rejected(Rejection::BenefitDiffers { standing: yuan(900), given: yuan(899) });
     given::<Cover>([granted(), reserved(1, 900)])
         .when(reverse(1, 900))
+        .then_rejected(Rejection::BenefitNotPaid { claim: claim(1) });
+    given::<Cover>([granted()])
+        .when(reverse(1, 900))
         .then_rejected(Rejection::NothingReserved { claim: claim(1) });
-    let [a, b, c] = history;
-    given::<Cover>([a, b, c, reversed(1, 900)]).when(reverse(1, 900)).then_nothing();
+    let mut reversed_before = history();
+    reversed_before.push(reversed(1, 900));
+    given::<Cover>(reversed_before).when(reverse(1, 900)).then_nothing();
+}
+
+#[test]
+fn another_payout_never_touches_the_payment_of_a_claim() {
+    let stranger = |on: &str| (claim(1), payout(9), yuan(900), day(on));
+    for history in [
+        vec![granted(), reserved(1, 900), paid(1, 900)],
+        vec![granted(), reserved(1, 900), paid(1, 900), reversed(1, 900)],
+    ] {
+        let refused = || Rejection::BenefitAlreadyPaid { claim: claim(1), payout: payout(1) };
+        let (claim, payout, amount, on) = stranger("2014-08-01");
+        given::<Cover>(history.clone())
+            .when(Command::Pay { claim, payout, amount, on })
+            .then_rejected(refused());
+        given::<Cover>(history)
+            .when(Command::Reverse { claim, payout, amount, on })
+            .then_rejected(refused());
+    }
+}
+
+#[test]
+fn what_was_reversed_is_free_for_others_and_closed_to_its_claim() {
+    let history = || vec![granted(), reserved(1, 900), paid(1, 900), reversed(1, 900)];
+    given::<Cover>(history()).when(reserve(2, 1_000)).then([reserved(2, 1_000)]);
+    given::<Cover>(history()).when(pay(1, 900)).then_nothing();
+    let paid_before = || Rejection::BenefitAlreadyPaid { claim: claim(1), payout: payout(1) };
+    given::<Cover>(history()).when(reserve(1, 900)).then_rejected(paid_before());
+    given::<Cover>(history())
+        .when(Command::Release { claim: claim(1) })
+        .then_rejected(paid_before());
+}
+
+#[test]
+fn a_benefit_of_nothing_is_not_reserved() {
+    for amount in [0, -1] {
+        given::<Cover>([granted()])
+            .when(reserve(1, amount))
+            .then_rejected(Rejection::BenefitNotPositive { amount: yuan(amount) });
+    }
+}
+
+#[test]
+fn a_cover_has_entries_of_a_bounded_number_of_claims() {
+    let full = iter::once(granted()).chain((0..1_000).map(|number| {
+        Event::BenefitReserved(BenefitReserved { uses: BTreeMap::new(), ..reservation(number, 1) })
+    }));
+    given::<Cover>(full)
+        .when(reserve(1_000, 1))
+        .then_rejected(Rejection::TooManyEntries { limit: ENTRIES_MAX });
+}
+
+#[test]
+fn a_sum_that_cannot_be_kept_exactly_is_refused() {
+    let mut carrying = (*body()).clone();
+    carrying.carried.insert(key(), Decimal::MAX);
+    given::<Cover>([Event::Granted(Arc::new(carrying))])
+        .when(reserve(1, 1))
+        .then_rejected(Rejection::AccumulatorOutOfRange { accumulator: key() });
+}
+
+#[test]
+fn a_claim_is_assessed_without_what_it_holds_itself() {
+    let cover: Cover = replay(&[granted(), reserved(1, 900), reserved(2, 60)]).unwrap();
+    let right = cover.granted().unwrap();
+    assert_eq!(right.standing_for(claim(1)).used, [(key(), 60.into())].into());
+    assert_eq!(right.standing_for(claim(2)).used, [(key(), 900.into())].into());
+    assert_eq!(right.standing_for(claim(3)).used, [(key(), 960.into())].into());
+}
+
+#[test]
+fn only_sums_of_a_lifetime_go_on_to_the_next_cover() {
+    let lifetime: AccumulatorKey = "count.first-stay.lifetime".parse().unwrap();
+    let mut carrying = (*body()).clone();
+    carrying.carried = [(lifetime.clone(), 1.into())].into();
+    let mut more = reservation(1, 900);
+    more.uses.insert(lifetime.clone(), 2.into());
+    let history = [Event::Granted(Arc::new(carrying)), Event::BenefitReserved(more)];
+    let cover: Cover = replay(&history).unwrap();
+    assert_eq!(cover.granted().unwrap().lifetime(), [(lifetime, 3.into())].into());
+}
+
+#[test]
+fn a_reversal_does_not_revive_a_cover_that_ended_for_another_reason() {
+    let death = Ended { reason: EndReason::Death, on: day("2014-05-31") };
+    let ending = BenefitReserved { ends_cover: true, ..reservation(1, 900) };
+    let history = [
+        granted(),
+        Event::BenefitReserved(ending),
+        Event::Ended(death.clone()),
+        paid(1, 900),
+        reversed(1, 900),
+    ];
+    given::<Cover>(history[..3].iter().cloned()).when(pay(1, 900)).then([paid(1, 900)]);
+    let cover: Cover = replay(&history).unwrap();
+    assert_eq!(cover.granted().unwrap().ended, Some(death));
 }
 
 #[test]
@@ -130,17 +236,66 @@ fn a_payment_without_a_reserve_is_corrupt() {
 
 proptest! {
     #[test]
-    fn no_interleaving_of_claims_passes_a_ceiling(commands in prop::collection::vec(any_command(), 0..60)) {
+    fn no_interleaving_of_claims_passes_a_ceiling(
+        commands in prop::collection::vec(any_command(), 0..60),
+    ) {
+        let mut live = Cover::default().evolve(&granted()).unwrap();
         let mut history = vec![granted()];
+        let mut oracle = BTreeMap::new();
         for command in commands {
-            let cover: Cover = replay(&history).unwrap();
-            history.extend(cover.decide(command).unwrap_or_default());
-            let after: Cover = replay(&history).unwrap();
-            let right = after.granted().unwrap();
-            let used = right.used_by_others(&key(), claim(0)).unwrap();
+            for event in live.decide(command).unwrap_or_default() {
+                live = live.evolve(&event).unwrap();
+                match &event {
+                    Event::BenefitReserved(body) => {
+                        oracle.insert(body.claim, body.amount.fen());
+                    }
+                    Event::BenefitReleased(BenefitReleased { claim, amount })
+                    | Event::BenefitReversed(BenefitReversed { claim, amount, .. }) => {
+                        prop_assert_eq!(oracle.remove(claim), Some(amount.fen()));
+                    }
+                    Event::BenefitPaid(body) => {
+                        prop_assert_eq!(oracle.get(&body.claim), Some(&body.amount.fen()));
+                    }
+                    Event::Granted(_) | Event::Ended(_) => {}
+                }
+                history.push(event);
+            }
+            let used = live.granted().unwrap().used_by_others(&key(), claim(0)).unwrap();
             prop_assert!(used <= Decimal::from(1_000), "{used}");
-            let sum: i64 = right.entries.values().map(|entry| entry.reserved.amount.fen()).sum();
-            prop_assert_eq!(Decimal::new(sum, 2), used);
+            prop_assert_eq!(used, Decimal::new(oracle.values().sum(), 2));
+        }
+        prop_assert_eq!(replay::<Cover, _>(&history), Ok(live));
+    }
+
+    #[test]
+    fn a_reversal_leaves_to_others_what_they_had_before_the_claim(
+        before in prop::collection::vec(any_command(), 0..20), amount in 1..1_000_i64,
+    ) {
+        let mut cover = Cover::default().evolve(&granted()).unwrap();
+        let put = |cover: Cover, command| {
+            let events: Vec<Event> = cover.decide(command).unwrap_or_default();
+            events.iter().try_fold(cover, Cover::evolve).unwrap()
+        };
+        for command in before {
+            cover = put(cover, command);
+        }
+        let standing = |cover: &Cover| cover.granted().unwrap().standing_for(claim(0));
+        let untouched = standing(&cover);
+        for command in [reserve(7, amount), pay(7, amount), reverse(7, amount)] {
+            cover = put(cover, command);
+        }
+        prop_assert_eq!(standing(&cover), untouched);
+    }
+
+    #[test]
+    fn every_effect_is_once_however_often_it_is_asked_for(
+        commands in prop::collection::vec(any_command(), 0..40),
+    ) {
+        let mut cover = Cover::default().evolve(&granted()).unwrap();
+        for command in commands {
+            let Ok(events) = cover.decide(command.clone()) else { continue };
+            cover = events.iter().try_fold(cover, Cover::evolve).unwrap();
+            prop_assert_eq!(cover.decide(command), Ok(Vec::new()));
         }
     }
 }
