@@ -9,6 +9,7 @@ pub mod batch;
 pub mod claim;
 pub mod cover;
 pub mod decider;
+pub mod eligibility;
 pub mod enrolment;
 pub mod envelope;
 pub mod event;

@@ -457,4 +457,4 @@ fn follows(last: Date, given: Date) -> Result<(), Rejection> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

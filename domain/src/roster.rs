@@ -16,7 +16,6 @@
 //! 3. What is confirmed does not change.
 
 mod intake;
-mod rules;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,13 +24,13 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 pub use self::intake::{Candidate, RefusedLine};
-pub use self::rules::{Ages, Rules};
 
 use crate::decider::{Decider, Impossible};
+use crate::eligibility;
 use crate::event::{StoredEvent, stored_events};
-use crate::id::checked::Sex;
 use crate::id::{MemberId, OrganisationId, PlanCode, RosterId, VersionLabel};
 use crate::money::{Money, MoneyError};
+use crate::plan::{Enrolment, Tier};
 use crate::term::Term;
 
 /// The most members that one roster holds.
@@ -99,8 +98,10 @@ pub struct Opened {
     pub unit: OrganisationId,
     /// The days of the covers.
     pub term: Term,
+    /// Whether the unit has a union that pays dues.
+    pub unit_has_union: bool,
     /// What the plan version asks of the group and of each member.
-    pub rules: Rules,
+    pub rules: Arc<Enrolment>,
     /// The day.
     pub on: Date,
 }
@@ -123,6 +124,9 @@ pub struct Line {
     pub member: MemberId,
     /// How many units count (份).
     pub units: u32,
+    /// Which price of the plan applies.
+    #[serde(default, skip_serializing_if = "is_ordinary")]
+    pub tier: Tier,
     /// What is due for the term.
     pub contribution: Money,
 }
@@ -133,6 +137,10 @@ pub struct Line {
 pub struct MemberRemoved {
     /// Who.
     pub member: MemberId,
+}
+
+fn is_ordinary(tier: &Tier) -> bool {
+    *tier == Tier::Ordinary
 }
 
 /// The unit paid contributions.
@@ -211,15 +219,12 @@ pub enum Rejection {
     /// The member is not in it.
     #[error("member {member} is not in the roster")]
     MemberNotInRoster { member: MemberId },
-    /// The plan is for the other sex.
-    #[error("the plan takes {taken:?} members only")]
-    SexNotTaken { taken: Sex },
-    /// Too young or too old.
-    #[error("age {age} is not within {min:?} to {max:?}")]
-    AgeNotTaken { age: i16, min: Option<i16>, max: Option<i16> },
-    /// A member has at least one unit.
-    #[error("a member has at least one unit")]
-    NoUnits,
+    /// The member works elsewhere.
+    #[error("the member is of unit {unit}")]
+    MemberOfOtherUnit { unit: OrganisationId },
+    /// The plan does not sell so many units.
+    #[error("the plan sells 1 to {units_max} units, not {units}")]
+    UnitsNotSold { units: u32, units_max: u32 },
     /// Everyone has to have the same number of units.
     #[error("everyone in the roster has {others} units, not {given}")]
     UnitsDiffer { others: u32, given: u32 },
@@ -256,6 +261,10 @@ pub enum Rejection {
     /// The amounts do not add up within bounds.
     #[error("the contributions are beyond the largest amount")]
     ContributionOutOfRange,
+    /// The plan does not take the member.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Ineligible(#[from] eligibility::Rejection),
 }
 
 impl From<MoneyError> for Rejection {
@@ -493,7 +502,7 @@ fn confirm(list: &List, workers: u32, on: Date) -> Result<Vec<Event>, Rejection>
     if members > workers {
         return Err(Rejection::MoreMembersThanWorkers { members, workers });
     }
-    let needed = list.opened.rules.participants_needed(workers);
+    let needed = list.opened.rules.participants_min(workers);
     if members < needed {
         return Err(Rejection::ParticipationTooLow { members, workers, needed });
     }

@@ -146,6 +146,11 @@ fn nothing_personal_is_shown_by_debug() {
     }
 }
 
+/// A woman of unit `beiyi`, insured, with a card, born on 1985-06-15.
+pub(crate) fn woman() -> Profile {
+    Profile::of(&body())
+}
+
 fn body() -> Box<Registered> {
     let resident_id: ResidentId = "110228198506150022".parse().unwrap();
     Box::new(Registered {

@@ -2,25 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-
 use super::{Event, LINES_MAX, Line, List, MEMBERS_MAX, MembersAdded, Rejection};
+use crate::eligibility;
 use crate::id::MemberId;
-use crate::id::checked::Sex;
+use crate::member::Profile;
+use crate::plan::Tier;
 
 /// A member whom the unit wants to enrol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate<'a> {
     /// The number of the line as the unit sent it, from 1.
     pub number: u32,
     /// Who.
-    pub member: MemberId,
-    /// As the resident id says.
-    pub sex: Sex,
-    /// As the resident id says.
-    pub born: Date,
+    pub member: &'a Profile,
     /// How many units are asked for (份).
     pub units: u32,
+    /// Whether the work is of high risk (高危行业), which some plans price apart.
+    pub high_risk: bool,
 }
 
 /// A line that the roster does not take.
@@ -36,21 +34,47 @@ impl List {
     /// Sorts `candidates` into the lines that [`super::Command::AddMembers`] takes together, and
     /// those that the plan or this roster refuses.
     #[must_use]
-    pub fn sort_out(
+    pub fn sort_out<'a>(
         &self,
-        candidates: impl IntoIterator<Item = Candidate>,
+        candidates: impl IntoIterator<Item = Candidate<'a>>,
     ) -> (Vec<Line>, Vec<RefusedLine>) {
         let mut intake = Intake::of(self);
         let (mut taken, mut refused) = (Vec::new(), Vec::new());
-        for Candidate { number, member, sex, born, units } in candidates {
-            let start = self.opened.term.start();
-            let line = self.opened.rules.line(number, member, (sex, born), units, start);
+        for candidate in candidates {
+            let line = self.line(candidate);
             match line.and_then(|line| intake.take(&line).map(|()| line)) {
                 Ok(line) => taken.push(line),
-                Err(why) => refused.push(RefusedLine { number, why }),
+                Err(why) => refused.push(RefusedLine { number: candidate.number, why }),
             }
         }
         (taken, refused)
+    }
+
+    /// The line of `candidate`, if the plan takes the member in this unit.
+    fn line(&self, candidate: Candidate<'_>) -> Result<Line, Rejection> {
+        let Candidate { number, member, units: asked, high_risk } = candidate;
+        let (terms, opened) = (&self.opened.rules, &self.opened);
+        if member.unit != opened.unit {
+            return Err(Rejection::MemberOfOtherUnit { unit: member.unit.clone() });
+        }
+        eligibility::check(terms, member, opened.unit_has_union, opened.term.start())?;
+        let not_sold = || Rejection::UnitsNotSold { units: asked, units_max: terms.units.max };
+        let units = terms.units.valid(asked).ok_or_else(not_sold)?;
+        let tier = self.tier(high_risk);
+        let contribution = terms.contribution(tier, units)?.ok_or_else(not_sold)?;
+        Ok(Line { number, member: member.member, units, tier, contribution })
+    }
+
+    /// What the plan sells to such work in such a unit; the ordinary tier where it makes no
+    /// difference.
+    fn tier(&self, high_risk: bool) -> Tier {
+        let tiers =
+            [(high_risk, Tier::HighRisk), (!self.opened.unit_has_union, Tier::UnitWithoutUnion)];
+        let sold = |tier| self.opened.rules.contributions.iter().any(|row| row.tier == tier);
+        tiers
+            .into_iter()
+            .find(|(applies, tier)| *applies && sold(*tier))
+            .map_or(Tier::Ordinary, |(_, tier)| tier)
     }
 }
 
@@ -73,7 +97,7 @@ impl<'a> Intake<'a> {
         if let Some(before) = standing.or_else(|| self.taken.get(&line.member).copied()) {
             return Err(Rejection::MemberTwice { member: line.member, line: before });
         }
-        if self.list.opened.rules.units_same_for_group
+        if self.list.opened.rules.units.same_for_group
             && let Some(others) = self.units.filter(|others| *others != line.units)
         {
             return Err(Rejection::UnitsDiffer { others, given: line.units });

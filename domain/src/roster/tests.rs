@@ -1,8 +1,11 @@
-use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::*;
 use crate::decider::replay;
+use crate::id::checked::Sex;
+use crate::member::Profile;
+use crate::member::tests::woman;
+use crate::plan::{AboveMax, Contribution, EnrolmentMode, Participation, Units};
 use crate::testing::given;
 
 #[test]
@@ -42,31 +45,31 @@ fn a_member_stands_in_a_roster_once() {
 #[test]
 fn good_lines_are_kept_and_each_bad_one_is_answered() {
     let Ok(Roster::Open(list)) = replay(&[opened_for_women(), added(&[1])]) else { panic!() };
-    let candidate = |number: u32, who, sex, units| Candidate {
-        number,
-        member: member(who),
-        sex,
-        born: day("1985-06-15"),
-        units,
-    };
-    let (taken, refused) = list.sort_out([
-        candidate(2, 2, Sex::Female, 1),
-        candidate(3, 3, Sex::Male, 1),
-        candidate(4, 2, Sex::Female, 1),
-        candidate(5, 1, Sex::Female, 1),
-        candidate(6, 6, Sex::Female, 2),
-        candidate(7, 7, Sex::Female, 1),
-    ]);
+    let people = [
+        (person(2), 1),
+        (Profile { sex: Sex::Male, ..person(3) }, 1),
+        (person(2), 1),
+        (person(1), 1),
+        (person(6), 2),
+        (person(7), 3),
+        (Profile { unit: "jingliang".parse().unwrap(), ..person(8) }, 1),
+        (person(9), 1),
+    ];
+    let candidates =
+        people.iter().zip(2..).map(|((member, units), number)| candidate(number, member, *units));
+    let (taken, refused) = list.sort_out(candidates);
     let numbers: Vec<_> = taken.iter().map(|line| line.number).collect();
-    assert_eq!(numbers, [2, 7]);
+    assert_eq!(numbers, [2, 9]);
     let why: Vec<_> = refused.into_iter().map(|refused| (refused.number, refused.why)).collect();
     assert_eq!(
         why,
         [
-            (3, Rejection::SexNotTaken { taken: Sex::Female }),
+            (3, eligibility::Rejection::SexNotTaken { taken: Sex::Female }.into()),
             (4, Rejection::MemberTwice { member: member(2), line: 2 }),
             (5, Rejection::MemberTwice { member: member(1), line: 1 }),
             (6, Rejection::UnitsDiffer { others: 1, given: 2 }),
+            (7, Rejection::UnitsNotSold { units: 3, units_max: 2 }),
+            (8, Rejection::MemberOfOtherUnit { unit: "jingliang".parse().unwrap() }),
         ]
     );
     given::<Roster>([opened_for_women(), added(&[1])])
@@ -185,40 +188,34 @@ fn granting_is_finished_once_and_only_after_confirmation() {
 }
 
 #[test]
-fn the_plan_decides_on_sex_age_and_units() {
-    let rules = Rules {
-        sex: Some(Sex::Female),
-        age_female: Some(Ages { min: Some(16), max: Some(60) }),
-        units_max: Some(4),
-        contribution_per_unit: yuan("40"),
-        ..Rules::default()
+fn units_over_the_most_are_void_and_not_paid_for_where_the_plan_says_so() {
+    let mut body = opened_body();
+    Arc::make_mut(&mut body.rules).units =
+        Units { max: 4, above_max: AboveMax::Void, same_for_group: false };
+    let lines = taken_by(body, &[candidate(1, &person(1), 9)]);
+    assert_eq!((lines[0].units, lines[0].contribution), (4, yuan("296")));
+}
+
+#[test]
+fn work_of_high_risk_and_a_unit_without_a_union_pay_their_own_price_if_there_is_one() {
+    let price = |high_risk, unit_has_union, tiers: &[(Tier, &str)]| {
+        let mut body = opened_body();
+        body.unit_has_union = unit_has_union;
+        Arc::make_mut(&mut body.rules).contributions = contributions(tiers);
+        let lines = taken_by(body, &[Candidate { high_risk, ..candidate(1, &person(1), 1) }]);
+        (lines[0].tier, lines[0].contribution)
     };
-    let line = |sex, born: &str, units| {
-        rules.line(1, member(1), (sex, day(born)), units, day("2014-01-01"))
-    };
-    assert_eq!(
-        line(Sex::Male, "1980-01-01", 1),
-        Err(Rejection::SexNotTaken { taken: Sex::Female })
-    );
-    assert!(line(Sex::Female, "1998-01-01", 1).is_ok());
-    assert!(matches!(
-        line(Sex::Female, "1998-01-02", 1),
-        Err(Rejection::AgeNotTaken { age: 15, .. })
-    ));
-    assert!(matches!(
-        line(Sex::Female, "1952-12-31", 1),
-        Err(Rejection::AgeNotTaken { age: 61, .. })
-    ));
-    assert_eq!(line(Sex::Female, "1980-01-01", 0), Err(Rejection::NoUnits));
-    // Units over the most are void, and not paid for.
-    let void = line(Sex::Female, "1980-01-01", 9).unwrap();
-    assert_eq!((void.units, void.contribution), (4, yuan("160")));
+    let tiers = [(Tier::Ordinary, "26"), (Tier::HighRisk, "32"), (Tier::UnitWithoutUnion, "60")];
+    assert_eq!(price(false, true, &tiers), (Tier::Ordinary, yuan("26")));
+    assert_eq!(price(true, true, &tiers), (Tier::HighRisk, yuan("32")));
+    assert_eq!(price(false, false, &tiers), (Tier::UnitWithoutUnion, yuan("60")));
+    assert_eq!(price(true, false, &tiers[..1]), (Tier::Ordinary, yuan("26")));
 }
 
 #[test]
 fn everyone_has_the_same_units_where_the_plan_says_so() {
     let mut body = opened_body();
-    body.rules.units_same_for_group = true;
+    Arc::make_mut(&mut body.rules).units.same_for_group = true;
     let mut two = lines(&[1, 2]);
     two[1].units = 2;
     given::<Roster>([Event::Opened(body)])
@@ -227,29 +224,18 @@ fn everyone_has_the_same_units_where_the_plan_says_so() {
 }
 
 #[test]
-fn as_many_take_part_as_the_plan_asks_for() {
-    let half = opened_body().rules;
-    let needed = |workers| half.participants_needed(workers);
-    assert_eq!([needed(1), needed(3), needed(4), needed(5), needed(6)], [1, 3, 2, 3, 3]);
-    assert_eq!(Rules::default().participants_needed(1_119), 1);
-}
-
-#[test]
 fn g11_contributions_of_a_roster_and_of_two_members() {
-    let due = |units_of: &[(u32, &str)]| {
-        Money::sum(units_of.iter().map(|(units, per_unit)| {
-            let rules = Rules { contribution_per_unit: yuan(per_unit), ..Rules::default() };
-            let born = day("1980-01-01");
-            rules
-                .line(1, member(1), (Sex::Female, born), *units, day("2014-01-01"))
-                .unwrap()
-                .contribution
-        }))
-        .unwrap()
+    let due = |units: u32, per_unit: &str| {
+        let mut body = opened_body();
+        let terms = Arc::make_mut(&mut body.rules);
+        terms.contributions = contributions(&[(Tier::Ordinary, per_unit)]);
+        taken_by(body, &[candidate(1, &person(1), units)])[0].contribution
     };
-    assert_eq!(due(&vec![(1, "74"); 3_497]), yuan("258778"));
-    assert_eq!(due(&[(2, "40"), (1, "60"), (1, "50"), (2, "25")]), yuan("240"));
-    assert_eq!(due(&[(2, "40"), (1, "60"), (1, "50")]), yuan("190"));
+    let sum = |amounts: &[Money]| Money::sum(amounts.iter().copied()).unwrap();
+    assert_eq!(sum(&vec![due(1, "74"); 3_497]), yuan("258778"));
+    let man = [due(2, "40"), due(1, "60"), due(1, "50")];
+    assert_eq!(sum(&man), yuan("190"));
+    assert_eq!(sum(&[sum(&man), due(2, "25")]), yuan("240"));
 }
 
 #[test]
@@ -273,25 +259,61 @@ fn opened_body() -> Box<Opened> {
         version: "2014".parse().unwrap(),
         unit: "beiyi".parse().unwrap(),
         term: Term::new(day("2015-01-01"), day("2015-12-31")).unwrap(),
-        rules: Rules {
-            participation: Some(Decimal::new(5, 1)),
-            all_up_to_workers: Some(3),
-            contribution_per_unit: yuan("74"),
-            ..Rules::default()
-        },
+        unit_has_union: true,
+        rules: Arc::new(Enrolment {
+            mode: EnrolmentMode::Roster,
+            sex: None,
+            age_female: None,
+            age_male: None,
+            classes: vec![],
+            requires: vec![],
+            units: Units { max: 2, above_max: AboveMax::Refused, same_for_group: false },
+            participation: [(0, "1"), (4, "0.5")]
+                .map(|(staff_from, share)| Participation {
+                    staff_from,
+                    share: share.parse().unwrap(),
+                })
+                .into(),
+            contributions: contributions(&[(Tier::Ordinary, "74")]),
+            union_pays: None,
+        }),
         on: day("2014-12-01"),
     })
 }
 
 fn opened_for_women() -> Event {
     let mut body = opened_body();
-    body.rules.sex = Some(Sex::Female);
-    body.rules.units_same_for_group = true;
+    let rules = Arc::make_mut(&mut body.rules);
+    rules.sex = Some(Sex::Female);
+    rules.units.same_for_group = true;
     Event::Opened(body)
 }
 
 fn opened() -> Event {
     Event::Opened(opened_body())
+}
+
+fn contributions(tiers: &[(Tier, &str)]) -> Vec<Contribution> {
+    tiers
+        .iter()
+        .map(|(tier, each)| Contribution { tier: *tier, by_units: vec![yuan(each)] })
+        .collect()
+}
+
+fn person(number: u32) -> Profile {
+    Profile { member: member(number), ..woman() }
+}
+
+fn candidate(number: u32, member: &Profile, units: u32) -> Candidate<'_> {
+    Candidate { number, member, units, high_risk: false }
+}
+
+/// The lines that a roster opened with `body` takes; it refuses none.
+fn taken_by(body: Box<Opened>, candidates: &[Candidate<'_>]) -> Vec<Line> {
+    let Ok(Roster::Open(list)) = replay(&[Event::Opened(body)]) else { panic!() };
+    let (taken, refused) = list.sort_out(candidates.iter().copied());
+    assert_eq!(refused, []);
+    taken
 }
 
 fn lines(numbers: &[u32]) -> Vec<Line> {
@@ -301,6 +323,7 @@ fn lines(numbers: &[u32]) -> Vec<Line> {
             number: *number,
             member: member(*number),
             units: 1,
+            tier: Tier::Ordinary,
             contribution: yuan("74"),
         })
         .collect()
