@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::id::checked::Sex;
 use crate::member::{self, MemberClass, Profile};
-use crate::plan::{Ages, Enrolment, Requirement};
+use crate::plan::{Ages, Enrolment, EnrolmentMode, Requirement};
 use crate::term::age_on;
 
 /// Why a plan does not take a member.
@@ -18,6 +18,9 @@ pub enum Rejection {
     /// Too young or too old.
     #[error("age {age} is not from {from:?} to below {below:?}")]
     AgeNotTaken { age: i16, from: Option<u8>, below: Option<u8> },
+    /// Members come into the plan in another way.
+    #[error("members come into the plan by {mode:?}")]
+    ModeDiffers { mode: EnrolmentMode },
     /// The plan is for other classes of members.
     #[error("the plan does not take {class:?} members")]
     ClassNotTaken { class: MemberClass },
@@ -74,7 +77,7 @@ pub fn check(
 mod tests {
     use super::*;
     use crate::member::tests::woman;
-    use crate::plan::{EnrolmentMode, Units};
+    use crate::plan::Units;
 
     #[test]
     fn a_plan_without_conditions_takes_everyone_alive() {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decider::{Decider, Impossible};
 use crate::event::{StoredEvent, stored_events};
-use crate::id::{CoverId, RosterId, VersionLabel};
+use crate::id::{CoverId, PlanCode, RosterId, VersionLabel};
 use crate::term::{Term, days_between};
 
 /// The most terms that a member holds under one plan.
@@ -67,6 +67,9 @@ pub enum Rejection {
     /// Invariant 1: a term that overlaps is held.
     #[error("cover {cover} holds from {term}")]
     AlreadyEnrolled { cover: CoverId, term: Term },
+    /// The member holds a plan that does not go with this one.
+    #[error("cover {cover} of plan {plan} holds from {term}, and the two plans exclude each other")]
+    OtherPlanHeld { plan: PlanCode, cover: CoverId, term: Term },
     /// There are as many terms as there may be.
     #[error("at most {limit} terms are held under one plan")]
     TooManyTerms { limit: usize },

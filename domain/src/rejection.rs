@@ -39,6 +39,7 @@ rejections! {
     Batch of "batch": crate::batch::Rejection,
     Claim of "claim": crate::claim::Rejection,
     Cover of "cover": crate::cover::Rejection,
+    Eligibility of "plan": crate::eligibility::Rejection,
     Enrolment of "enrolment": crate::enrolment::Rejection,
     Member of "member": crate::member::Rejection,
     Organisation of "organisation": crate::organisation::Rejection,
