@@ -175,9 +175,53 @@ fn check(rules: &[Rule]) -> Result<(), Rejection> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::decider::replay;
-    use crate::testing::given;
+    use crate::testing::{carry_out, given};
+
+    proptest! {
+        #[test]
+        fn from_the_first_policy_on_every_claim_finds_steps_that_end_at_the_office(
+            published in prop::collection::vec((0..9_u8, 1..=28_i8, any_rules()), 0..12),
+            fen in 0..3_000_000_i64,
+            on in 1..=28_i8,
+        ) {
+            let (state, events) = carry_out::<ApprovalPolicy>(published.into_iter().map(
+                |(name, from, rules)| Command::Publish(Published {
+                    label: label(&name.to_string()),
+                    from: jiff::civil::date(2014, 1, from),
+                    rules,
+                }),
+            ));
+            let on = jiff::civil::date(2014, 1, on);
+            let plan = "nuan-huzhu".parse().unwrap();
+            let steps = state.steps_for(&plan, Money::from_fen(fen).unwrap(), on);
+            let first = events.first().map(|Event::Published(first)| first.from);
+            match steps {
+                Ok((_, steps)) => {
+                    prop_assert!(first.is_some_and(|first| first <= on));
+                    prop_assert_eq!(steps.last().map(|step| step.level()), Some(Level::Office));
+                }
+                Err(_) => prop_assert!(first.is_none_or(|first| on < first)),
+            }
+        }
+    }
+
+    fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
+        let plans = [None, Some("nuan-huzhu"), Some("inpatient")];
+        let plan = prop::sample::select(plans.to_vec());
+        let up_to = prop::option::weighted(0.7, 0..3_000_000_i64);
+        let steps = prop::sample::subsequence(Step::ALL.to_vec(), 0..=6);
+        let any_rule = (plan, up_to, steps).prop_map(|(plan, up_to, steps)| Rule {
+            up_to: up_to.map(|fen| Money::from_fen(fen).unwrap()),
+            ..rule(plan, None, &steps)
+        });
+        let catch_all = prop::option::weighted(0.8, Just(rule(None, None, &Step::ALL)));
+        (prop::collection::vec(any_rule, 0..4), catch_all)
+            .prop_map(|(rules, last)| rules.into_iter().chain(last).collect())
+    }
 
     #[test]
     fn a_policy_is_published_once() {

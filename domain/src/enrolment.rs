@@ -128,11 +128,74 @@ impl Decider for Enrolment {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;
     use crate::decider::replay;
-    use crate::testing::given;
+    use crate::testing::{carry_out, given};
+
+    proptest! {
+        #[test]
+        fn terms_never_overlap_and_renew_only_what_ended_before(
+            wanted in prop::collection::vec((1..6_u128, 0..1_200_i32, 0..400_i32), 0..24),
+        ) {
+            let first: jiff::civil::Date = "2012-01-01".parse().unwrap();
+            let day = |days: i32| first.saturating_add(jiff::Span::new().days(days));
+            let (state, _) = carry_out::<Enrolment>(wanted.into_iter().map(|(number, from, days)| {
+                let term = Term::new(day(from), day(from.saturating_add(days))).unwrap();
+                Command::Enrol {
+                    cover: cover(number),
+                    roster: None,
+                    version: "V6".parse().unwrap(),
+                    term,
+                    grace_days: 15,
+                }
+            }));
+            for (at, held) in state.terms().iter().enumerate() {
+                let before = &state.terms()[..at];
+                prop_assert!(!before.iter().any(|other| other.term.overlaps(held.term)));
+                if let Some(renewed) = held.renews {
+                    let gap = before
+                        .iter()
+                        .filter(|other| other.cover == renewed)
+                        .map(|other| days_between(other.term.end(), held.term.start()));
+                    prop_assert!(gap.into_iter().any(|gap| (1..=15).contains(&gap)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_member_holds_a_bounded_number_of_terms() {
+        let first: jiff::civil::Date = "1950-01-01".parse().unwrap();
+        let held =
+            (0..100_u128).zip(first.series(jiff::Span::new().years(1))).map(|(number, day)| {
+                Event::Made(Made {
+                    cover: cover(number),
+                    roster: None,
+                    version: "V6".parse().unwrap(),
+                    term: Term::new(day, day).unwrap(),
+                    renews: None,
+                })
+            });
+        given::<Enrolment>(held)
+            .when(enrol(101, "2060-01-01", "2060-12-31"))
+            .then_rejected(Rejection::TooManyTerms { limit: TERMS_MAX });
+    }
+
+    #[test]
+    fn an_adjoining_term_renews_even_without_grace() {
+        let Command::Enrol { cover: second, roster, version, term, .. } =
+            enrol(2, "2015-01-01", "2015-12-31");
+        let enrol = Command::Enrol { cover: second, roster, version, term, grace_days: 0 };
+        given::<Enrolment>([made(1, "2014-01-01", "2014-12-31", None)]).when(enrol).then([made(
+            2,
+            "2015-01-01",
+            "2015-12-31",
+            Some(1),
+        )]);
+    }
 
     #[test]
     fn a_first_term_renews_nothing() {

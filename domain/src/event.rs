@@ -1,5 +1,7 @@
 //! Events as the log stores them: a stable name, a version, a JSON body.
 
+use serde::de::DeserializeOwned;
+
 /// Why a stored event could not be read. Never skipped: see invariant 9 in ARCHITECTURE.md.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
@@ -34,6 +36,18 @@ pub trait StoredEvent: Sized {
     fn knows(name: &str) -> bool;
 }
 
+pub(crate) fn read<B: DeserializeOwned>(name: &'static str, body: &[u8]) -> Result<B, Unreadable> {
+    serde_json::from_slice(body).map_err(|error| {
+        // The parser's own words may repeat a value of the body, and some are personal: the error
+        // tells only where to look.
+        let mut parser = serde_json::Deserializer::from_slice(body);
+        let path = serde_path_to_error::deserialize::<_, B>(&mut parser)
+            .map_or_else(|found| found.path().to_string(), |_| ".".to_owned());
+        let (column, kind) = (error.column(), error.classify());
+        Unreadable::Malformed { name, why: format!("{kind:?} error at {path}, column {column}") }
+    })
+}
+
 /// Implements [`StoredEvent`] for an enum whose variants each hold one body struct.
 ///
 /// `Filed => "ClaimFiled" @ 1` stores `Event::Filed(body)` as version 1 of `ClaimFiled`.
@@ -57,9 +71,7 @@ macro_rules! stored_events {
 
             fn decode(name: &str, version: u32, body: &[u8]) -> Result<Self, $crate::event::Unreadable> {
                 match (name, version) {
-                    $(($name, $version) => serde_json::from_slice(body).map(Self::$variant).map_err(|why| {
-                        $crate::event::Unreadable::Malformed { name: $name, why: why.to_string() }
-                    }),)+
+                    $(($name, $version) => $crate::event::read($name, body).map(Self::$variant),)+
                     (known, _) if <Self as $crate::event::StoredEvent>::knows(known) => {
                         Err($crate::event::Unreadable::UnknownVersion { name: known.to_owned(), version })
                     }

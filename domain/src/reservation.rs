@@ -100,9 +100,27 @@ impl Decider for Reservation {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::decider::replay;
-    use crate::testing::given;
+    use crate::testing::{carry_out, given};
+
+    proptest! {
+        #[test]
+        fn it_passes_on_only_from_the_holder_who_was_named(
+            wanted in prop::collection::vec(("[a-d]", prop::option::of("[a-d]")), 0..24),
+        ) {
+            let (_, events) = carry_out::<Reservation>(
+                wanted.iter().map(|(holder, over)| reserve(holder, over.as_deref())),
+            );
+            let mut holder = None;
+            for Event::Made(made) in events {
+                prop_assert_eq!(&made.over, &holder);
+                holder = Some(made.holder);
+            }
+        }
+    }
 
     fn reserve(holder: &str, over: Option<&str>) -> Command {
         Command::Reserve { holder: holder.into(), over: over.map(Into::into) }

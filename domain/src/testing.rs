@@ -58,3 +58,24 @@ where
         assert_eq!(self.answer, Err(expected));
     }
 }
+
+/// Puts each of `commands` to the state, whether it is refused or not.
+///
+/// Whatever was decided is accepted by the state, and the replayed events give the same state; both
+/// fail the test otherwise.
+#[track_caller]
+pub fn carry_out<D>(commands: impl IntoIterator<Item = D::Command>) -> (D, Vec<D::Event>)
+where
+    D: Decider + Clone + Debug + PartialEq,
+{
+    let (mut state, mut events) = (D::default(), Vec::new());
+    for command in commands {
+        for event in state.decide(command).into_iter().flatten() {
+            state = state.evolve(&event).unwrap_or_else(|refused| panic!("live: {refused}"));
+            events.push(event);
+        }
+    }
+    let replayed: D = replay(&events).unwrap_or_else(|impossible| panic!("replay: {impossible}"));
+    assert_eq!(replayed, state);
+    (state, events)
+}

@@ -73,3 +73,25 @@ fn an_event_of_an_unknown_name_version_or_field_is_a_named_error() {
         assert!(matches!(read(name, 1, "null"), Err(Unreadable::Malformed { .. })), "{file}");
     }
 }
+
+#[test]
+fn an_unreadable_event_says_where_but_repeats_nothing_personal() {
+    let body =
+        golden()["MemberRegistered.v1"].replace("\"110228198506150022\"", "110228198506150022");
+    let unreadable = Event::decode("MemberRegistered", 1, body.as_bytes()).unwrap_err();
+    let Unreadable::Malformed { why, .. } = &unreadable else { panic!("{unreadable}") };
+    assert!(why.starts_with("Data error at person.resident_id"), "{why}");
+    assert!(!unreadable.to_string().contains("1985"), "{unreadable}");
+}
+
+#[test]
+fn personal_data_stands_in_the_one_sub_object_of_member_events() {
+    for (file, body) in golden() {
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let of_a_person = ["MemberRegistered", "MemberPersonCorrected"];
+        let expected = of_a_person.iter().any(|name| file.starts_with(name));
+        assert_eq!(body.get("person").is_some(), expected, "{file}");
+        let outside = ["resident_id", "card", "phone"].map(|field| body.get(field));
+        assert_eq!(outside, [None; 3], "{file}");
+    }
+}

@@ -1,6 +1,8 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::decider::replay;
-use crate::testing::given;
+use crate::testing::{carry_out, given};
 
 #[test]
 fn a_person_is_registered() {
@@ -144,6 +146,42 @@ fn nothing_personal_is_shown_by_debug() {
     for personal in ["彭女士", "110228198506150022", "6214200000000000017"] {
         assert!(!shown.contains(personal), "{shown}");
     }
+}
+
+proptest! {
+    #[test]
+    fn nothing_happens_to_a_member_after_death_and_no_transfer_after_retirement(
+        commands in prop::collection::vec(any_command(), 0..24),
+    ) {
+        let (_, events) = carry_out::<Member>(commands);
+        let place = |wanted: fn(&Event) -> bool| events.iter().position(wanted);
+        if let Some(death) = place(|event| matches!(event, Event::Died(_))) {
+            prop_assert_eq!(death.saturating_add(1), events.len());
+        }
+        if let Some(retirement) = place(|event| matches!(event, Event::Retired(_))) {
+            let after = &events[retirement..];
+            prop_assert!(!after.iter().any(|event| matches!(event, Event::Transferred(_))));
+        }
+    }
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let on = (1..=12_i8).prop_map(|month| jiff::civil::date(2014, month, 1));
+    let classes = [MemberClass::Ordinary, MemberClass::ModelWorker, MemberClass::Hardship];
+    prop_oneof![
+        4 => Just(Command::Register(body())),
+        4 => ("[a-c]{2}", on.clone()).prop_map(|(to, on)| Command::Transfer { to: unit(&to), on }),
+        2 => (prop::sample::select(classes.to_vec()), on.clone())
+            .prop_map(|(class, on)| Command::Classify { class, on }),
+        2 => ("[a-c]", on.clone()).prop_map(|(name, on)| Command::CorrectPerson {
+            name: Some(name),
+            card: None,
+            phone: None,
+            on,
+        }),
+        1 => on.clone().prop_map(|on| Command::Retire { on }),
+        1 => on.prop_map(|on| Command::RecordDeath { on }),
+    ]
 }
 
 /// A woman of unit `beiyi`, insured, with a card, born on 1985-06-15.

@@ -1,6 +1,8 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::decider::replay;
-use crate::testing::given;
+use crate::testing::{carry_out, given};
 
 #[test]
 fn an_organisation_is_registered_below_a_higher_one() {
@@ -241,6 +243,63 @@ fn a_handler_of_nobody_is_corrupt() {
     assert!(
         replay::<Organisation, _>(&[registered(), Event::HandlerCertified(certified())]).is_err()
     );
+}
+
+proptest! {
+    #[test]
+    fn whoever_may_act_has_the_duty_a_certificate_and_no_suspension(
+        commands in prop::collection::vec(any_command(), 0..40),
+        on in any_day(),
+    ) {
+        let register = std::iter::once(Command::Register(unit()));
+        let (state, events) = carry_out::<Organisation>(register.chain(commands));
+        let may = state.authorise(&clerk(), Duty::File, on).is_ok();
+        // Told from the events alone, in the order in which they happened.
+        let (mut taken_on, mut certified, mut suspended) = (false, BTreeMap::new(), false);
+        for event in &events {
+            match event {
+                Event::HandlerRegistered(body) => {
+                    taken_on = body.on <= on && body.duties.contains(&Duty::File);
+                }
+                Event::HandlerCertified(body) => {
+                    certified.insert(body.certificate.clone(), body.period.holds(on));
+                }
+                Event::HandlerSuspended(body) if body.on <= on => suspended = true,
+                Event::HandlerReinstated(body) if body.on <= on => suspended = false,
+                Event::HandlerSuspended(_)
+                | Event::HandlerReinstated(_)
+                | Event::Registered(_)
+                | Event::WorkersCounted(_) => {}
+            }
+        }
+        prop_assert_eq!(may, taken_on && certified.values().any(|holds| *holds) && !suspended);
+    }
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let duties = [vec![Duty::File], vec![Duty::Endorse], vec![Duty::File, Duty::Finance]];
+    prop_oneof![
+        (prop::sample::select(duties.to_vec()), any_day()).prop_map(|(duties, on)| {
+            Command::RegisterHandler(HandlerRegistered { on, ..handler(&duties) })
+        }),
+        ("[ab]", any_day(), any_day()).prop_map(|(certificate, a, b)| {
+            let period = Term::new(a.min(b), a.max(b)).unwrap();
+            Command::CertifyHandler(HandlerCertified { handler: clerk(), certificate, period })
+        }),
+        any_day().prop_map(|on| {
+            let note = String::new();
+            Command::SuspendHandler(HandlerSuspended { handler: clerk(), note, on })
+        }),
+        any_day().prop_map(|on| {
+            Command::ReinstateHandler(HandlerReinstated { handler: clerk(), on })
+        }),
+        (0..5_u32, any_day())
+            .prop_map(|(workers, on)| Command::CountWorkers(WorkersCounted { workers, on })),
+    ]
+}
+
+fn any_day() -> impl Strategy<Value = Date> {
+    (1..=28_i8, 1..=3_i8).prop_map(|(on, month)| jiff::civil::date(2014, month, on))
 }
 
 fn unit() -> Registered {

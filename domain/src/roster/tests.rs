@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
@@ -6,7 +7,7 @@ use crate::id::checked::Sex;
 use crate::member::Profile;
 use crate::member::tests::woman;
 use crate::plan::{AboveMax, Contribution, EnrolmentMode, Participation, Units};
-use crate::testing::given;
+use crate::testing::{carry_out, given};
 
 #[test]
 fn a_roster_is_opened_once() {
@@ -250,6 +251,43 @@ fn a_confirmed_roster_that_takes_members_is_corrupt() {
     let mut history = confirmed_history();
     history.push(added(&[7]));
     assert!(replay::<Roster, _>(&history).is_err());
+}
+
+proptest! {
+    #[test]
+    fn what_is_confirmed_has_enough_members_and_exactly_its_contributions(
+        commands in prop::collection::vec(any_command(), 0..40),
+    ) {
+        let open = std::iter::once(Command::Open(opened_body()));
+        let (state, events) = carry_out::<Roster>(open.chain(commands));
+        let list = state.list().unwrap();
+        let confirmed = events.iter().position(|event| matches!(event, Event::Confirmed(_)));
+        if let Some(confirmed) = confirmed {
+            let Event::Confirmed(body) = &events[confirmed] else { unreachable!() };
+            prop_assert_eq!(list.recorded().unwrap(), body.contribution);
+            prop_assert_eq!(list.due().unwrap(), body.contribution);
+            prop_assert_eq!(u32::try_from(list.members.len()).unwrap(), body.members);
+            prop_assert!(body.members >= list.opened.rules.participants_min(body.workers));
+            let after = &events[confirmed.saturating_add(1)..];
+            prop_assert!(after.iter().all(|event| matches!(event, Event::Granted(_))));
+        }
+    }
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        4 => prop::collection::vec(1..6_u32, 0..3)
+            .prop_map(|numbers| Command::AddMembers(MembersAdded { lines: lines(&numbers) })),
+        1 => (1..6_u32)
+            .prop_map(|number| Command::RemoveMember(MemberRemoved { member: member(number) })),
+        4 => ("[a-d]", 0..4_u32).prop_map(|(reference, lines)| {
+            let amount = yuan("74").times(lines).unwrap();
+            Command::RecordContribution(ContributionRecorded { amount, reference, ..paid("0") })
+        }),
+        3 => (0..9_u32)
+            .prop_map(|workers| Command::Confirm { workers, on: day("2014-12-25") }),
+        1 => Just(Command::FinishGranting(Granted { covers: 1, passed_over: vec![] })),
+    ]
 }
 
 fn opened_body() -> Box<Opened> {
