@@ -1,5 +1,6 @@
 //! Where events are kept: the port, its adapters, and the engine that loads, decides and appends.
 
+pub mod embedded;
 pub mod engine;
 pub mod memory;
 pub mod port;

@@ -1,0 +1,112 @@
+//! Reading a whole log fast: borrowed rows, on the reader's own thread.
+
+use std::path::Path;
+
+use rusqlite::params;
+
+use super::log::{Reading, count, failed, signed, store_id, unsigned};
+use crate::port::{Recorded, Revision, StoreError, StoreId};
+
+/// A reader with a connection of its own. Works while another process writes the log.
+pub struct LogReader {
+    reading: Reading,
+}
+
+/// An event as it lies in the log; nothing is copied.
+#[derive(Clone, Copy, Debug)]
+pub struct Scanned<'a> {
+    /// Its place in the log.
+    pub offset: u64,
+    /// The name of its stream.
+    pub stream: &'a str,
+    /// Its place in the stream.
+    pub revision: Revision,
+    /// The stored name of its type.
+    pub name: &'a str,
+    /// The version of its body.
+    pub version: u32,
+    /// The JSON body.
+    pub data: &'a [u8],
+    /// The JSON metadata.
+    pub metadata: &'a [u8],
+    /// When the log took it, in microseconds since 1970.
+    pub recorded_at: i64,
+}
+
+impl LogReader {
+    /// Opens the log in `folder` for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when there is no log.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join("log.db");
+        let mut reading = Reading::open(&path, StoreId(uuid::Uuid::nil()))?;
+        reading.id = store_id(&reading.connection)?;
+        Ok(Self { reading })
+    }
+
+    /// Which log it is.
+    #[must_use]
+    pub const fn id(&self) -> StoreId {
+        self.reading.id
+    }
+
+    /// The offset of the last event, 0 for an empty log.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn head(&self) -> Result<u64, StoreError> {
+        super::log::head(&self.reading.connection).map(|(offset, _)| offset)
+    }
+
+    /// Up to `limit` events after `offset`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn after(&mut self, offset: u64, limit: usize) -> Result<Vec<Recorded>, StoreError> {
+        self.reading.after(offset, limit)
+    }
+
+    /// Shows up to `limit` events after `offset` to `see`, and answers with the last offset seen.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], or what `see` answers.
+    pub fn scan<E: From<StoreError>>(
+        &self,
+        offset: u64,
+        limit: usize,
+        mut see: impl FnMut(Scanned<'_>) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let mut statement = self
+            .reading
+            .connection
+            .prepare_cached(
+                "SELECT position, stream, revision, name, version, data, metadata, recorded_at
+                 FROM events WHERE position > ? ORDER BY position LIMIT ?",
+            )
+            .map_err(failed)?;
+        let mut rows = statement.query(params![signed(offset), count(limit)]).map_err(failed)?;
+        let mut last = offset;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let malformed =
+                |why: rusqlite::types::FromSqlError| StoreError::Corrupt { why: why.to_string() };
+            let value = |column| row.get_ref(column).map_err(failed);
+            last = unsigned(row.get(0).map_err(failed)?);
+            see(Scanned {
+                offset: last,
+                stream: value(1)?.as_str().map_err(malformed)?,
+                revision: Revision(unsigned(row.get(2).map_err(failed)?)),
+                name: value(3)?.as_str().map_err(malformed)?,
+                version: row.get(4).map_err(failed)?,
+                data: value(5)?.as_blob().map_err(malformed)?,
+                metadata: value(6)?.as_blob().map_err(malformed)?,
+                recorded_at: row.get(7).map_err(failed)?,
+            })?;
+        }
+        Ok(last)
+    }
+}
