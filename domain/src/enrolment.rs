@@ -185,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn of_two_terms_within_the_days_of_grace_the_later_is_renewed() {
+        let history =
+            [made(1, "2014-12-20", "2014-12-22", None), made(2, "2014-12-29", "2014-12-31", None)];
+        given::<Enrolment>(history).when(enrol(3, "2015-01-01", "2015-12-31")).then([made(
+            3,
+            "2015-01-01",
+            "2015-12-31",
+            Some(2),
+        )]);
+    }
+
+    #[test]
     fn an_adjoining_term_renews_even_without_grace() {
         let Command::Enrol { cover: second, roster, version, term, .. } =
             enrol(2, "2015-01-01", "2015-12-31");

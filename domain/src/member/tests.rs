@@ -71,6 +71,31 @@ fn a_member_is_classified_once() {
 }
 
 #[test]
+fn nothing_of_a_member_changes_before_registration_or_after_death() {
+    let changes = |on: &str| {
+        let on = day(on);
+        let name = Some("彭某".to_owned());
+        [
+            Command::CorrectPerson { name, card: None, phone: None, on },
+            Command::Classify { class: MemberClass::Hardship, on },
+            Command::Transfer { to: unit("jingliang"), on },
+            Command::Retire { on },
+        ]
+    };
+    for change in changes("2013-12-31") {
+        given::<Member>([registered()]).when(change).then_rejected(Rejection::MemberDateBefore {
+            last: day("2014-01-01"),
+            given: day("2013-12-31"),
+        });
+    }
+    for change in changes("2014-10-01") {
+        given::<Member>([registered(), died()])
+            .when(change)
+            .then_rejected(Rejection::MemberDied { on: day("2014-09-01") });
+    }
+}
+
+#[test]
 fn a_member_in_service_moves_to_another_unit() {
     let transfer = |on: &str| Command::Transfer { to: unit("jingliang"), on: day(on) };
     let transferred = Event::Transferred(Transferred {

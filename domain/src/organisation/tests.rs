@@ -136,6 +136,30 @@ fn a_handler_is_certified_for_a_period_once() {
 }
 
 #[test]
+fn a_handler_holds_a_bounded_number_of_certificates_and_suspensions() {
+    let mut history = taken_on();
+    for number in 0..CERTIFICATES_MAX {
+        let certificate = format!("{number}");
+        history.push(Event::HandlerCertified(HandlerCertified { certificate, ..certified() }));
+    }
+    given::<Organisation>(history)
+        .when(Command::CertifyHandler(certified()))
+        .then_rejected(Rejection::TooManyCertificates { limit: CERTIFICATES_MAX });
+
+    let (handler, on) = (clerk(), day("2014-07-01"));
+    let suspended = HandlerSuspended { handler: handler.clone(), note: String::new(), on };
+    let mut history = taken_on();
+    for _ in 0..SUSPENSIONS_MAX {
+        history.push(Event::HandlerSuspended(suspended.clone()));
+        let handler = handler.clone();
+        history.push(Event::HandlerReinstated(HandlerReinstated { handler, on }));
+    }
+    given::<Organisation>(history)
+        .when(Command::SuspendHandler(suspended))
+        .then_rejected(Rejection::TooManySuspensions { limit: SUSPENSIONS_MAX });
+}
+
+#[test]
 fn a_handler_is_suspended_and_reinstated() {
     let suspended =
         HandlerSuspended {

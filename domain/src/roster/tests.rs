@@ -139,6 +139,24 @@ fn a_payment_is_recorded_once_for_its_reference() {
 }
 
 #[test]
+fn payments_are_bounded_in_number_and_in_sum() {
+    let record = |reference: &str, amount| ContributionRecorded {
+        amount,
+        reference: reference.into(),
+        ..paid("1")
+    };
+    let payments = (0..CONTRIBUTIONS_MAX)
+        .map(|number| Event::ContributionRecorded(record(&number.to_string(), yuan("1"))));
+    given::<Roster>(std::iter::once(opened()).chain(payments))
+        .when(Command::RecordContribution(record("more", yuan("1"))))
+        .then_rejected(Rejection::TooManyContributions { limit: CONTRIBUTIONS_MAX });
+    let most = Money::exact(crate::money::AMOUNT_MAX).unwrap();
+    given::<Roster>([opened(), Event::ContributionRecorded(record("all", most))])
+        .when(Command::RecordContribution(record("more", yuan("0.01"))))
+        .then_rejected(Rejection::ContributionOutOfRange);
+}
+
+#[test]
 fn a_roster_with_enough_members_and_money_is_confirmed_once() {
     let confirm = Command::Confirm { workers: 4, on: day("2014-12-25") };
     let history = [opened(), added(&[1, 2]), Event::ContributionRecorded(paid("148"))];
