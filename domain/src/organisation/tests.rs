@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::decider::replay;
+use crate::term::Term;
 use crate::testing::{carry_out, given};
 
 #[test]

@@ -6,7 +6,8 @@ use crate::decider::replay;
 use crate::id::checked::Sex;
 use crate::member::Profile;
 use crate::member::tests::woman;
-use crate::plan::{AboveMax, Contribution, EnrolmentMode, Participation, Units};
+use crate::plan::{AboveMax, Contribution, Enrolment, EnrolmentMode, Participation, Tier, Units};
+use crate::term::Term;
 use crate::testing::{carry_out, given};
 
 #[test]
