@@ -1,1 +1,19 @@
+//! How the engine is reached: services, auth, and the program `huzhu`.
 
+/// The public contract, as compiled from `proto/`.
+pub mod contract {
+    #![allow(
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        missing_docs,
+        unreachable_pub,
+        unused_qualifications,
+        reason = "made from proto/, where it is documented"
+    )]
+
+    include!(concat!(env!("OUT_DIR"), "/contract.rs"));
+
+    /// The compiled contract, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+}
