@@ -7,7 +7,7 @@
 //!    │      Return  ▼ │  │  ╲ Refuse, Withdraw         RecordReversal▼
 //!    │  AwaitingSupplement│   ╰─────▶ Refused, Withdrawn          Reversed
 //!    │          (Supplement)               ▲
-//!    │                  ╰──────────────────╯ Withdraw
+//!    │                  ╰──────────────────╯ Refuse, Withdraw
 //!    ╰─ Lapse ─▶ Lapsed (a filing that never finished)
 //! ```
 //!
@@ -17,7 +17,8 @@
 //!
 //! 1. (Invariant 5 of the engine) A step is taken by the organisation of its level in the claim's
 //!    chain, by a person who has not decided on this claim before and is not its member.
-//! 2. Steps are taken in order; a claim that comes back from supplement goes on where it was.
+//! 2. The lowest step that is still to be taken comes next. A claim that comes back from supplement
+//!    is decided again where it was, after the levels that its new worth asks for beside.
 //! 3. (Invariant 4 of the engine) A claim is paid once; a reversal takes back exactly that payment.
 //! 4. Nothing follows refusal, withdrawal, lapse or reversal.
 //! 5. Days never go backwards.
@@ -39,9 +40,12 @@ use crate::money::Money;
 use crate::step::{Level, Step};
 
 mod body;
+mod decision;
 pub mod facts;
 mod rejection;
 mod review;
+
+use decision::{note_holds, pass, refuse, send_back, steps_exist};
 
 pub use body::*;
 pub use rejection::Rejection;
@@ -115,7 +119,7 @@ pub enum Claim {
     /// The member has the money.
     Paid(Review, Arc<Approved>, Paid),
     /// The money came back.
-    Reversed(Review, Arc<Approved>),
+    Reversed(Review, Arc<Approved>, Paid),
     /// A level turned it down.
     Refused(Review),
     /// The unit took it back.
@@ -137,10 +141,7 @@ impl Decider for Claim {
             Command::Supplement { supplemented, assessed } => {
                 self.supplement(supplemented, assessed)
             }
-            Command::Refuse { decision, reason } => {
-                let step = self.in_review()?.decidable(&decision)?;
-                Ok(vec![Event::Refused(Refused::new(step, decision, reason))])
-            }
+            Command::Refuse { decision, reason } => refuse(self.open()?, decision, reason),
             Command::Withdraw(withdrawn) => self.withdraw(withdrawn),
             Command::Lapse if *self == Self::Lapsed => Ok(Vec::new()),
             Command::Lapse if *self == Self::Unfiled => {
@@ -173,10 +174,11 @@ impl Decider for Claim {
             (Self::AwaitingSupplement(review), Event::Supplemented(supplemented)) => {
                 Ok(Self::InReview(review.past_supplement(supplemented)))
             }
-            (Self::InReview(review), Event::Refused(refused)) => {
-                Ok(Self::Refused(review.past_refusal(refused)))
-            }
-            (Self::InReview(review), Event::Approved(approved)) => {
+            (
+                Self::InReview(review) | Self::AwaitingSupplement(review),
+                Event::Refused(refused),
+            ) => Ok(Self::Refused(review.past_refusal(refused))),
+            (Self::InReview(review), Event::Approved(approved)) if review.next().is_none() => {
                 Ok(Self::Approved(review, Arc::clone(approved)))
             }
             (Self::InReview(review) | Self::AwaitingSupplement(review), Event::Withdrawn(_)) => {
@@ -190,7 +192,7 @@ impl Decider for Claim {
             (Self::Paid(review, approved, paid), Event::PaymentReversed(reversed))
                 if paid.amount == reversed.amount && paid.payout == reversed.payout =>
             {
-                Ok(Self::Reversed(review, approved))
+                Ok(Self::Reversed(review, approved, paid))
             }
             // Spelled out, so that a new event does not compile until it is placed.
             (
@@ -241,7 +243,7 @@ impl Claim {
             | Self::AwaitingSupplement(review)
             | Self::Approved(review, _)
             | Self::Paid(review, _, _)
-            | Self::Reversed(review, _)
+            | Self::Reversed(review, _, _)
             | Self::Refused(review)
             | Self::Withdrawn(review) => Ok(review),
         }
@@ -254,6 +256,18 @@ impl Claim {
     /// [`Rejection::ClaimNotFiled`] or [`Rejection::ClaimNotInReview`].
     pub fn in_review(&self) -> Result<&Review, Rejection> {
         if let Self::InReview(review) = self {
+            return Ok(review);
+        }
+        Err(self.refusal(Rejection::ClaimNotInReview { state: self.name() }))
+    }
+
+    /// The review, if it is still open: in review, or waiting for papers.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::ClaimNotFiled`] or [`Rejection::ClaimNotInReview`].
+    pub fn open(&self) -> Result<&Review, Rejection> {
+        if let Self::InReview(review) | Self::AwaitingSupplement(review) = self {
             return Ok(review);
         }
         Err(self.refusal(Rejection::ClaimNotInReview { state: self.name() }))
@@ -282,11 +296,10 @@ impl Claim {
             return Err(Rejection::FilingLapsed);
         }
         if *self != Self::Unfiled {
-            return Err(Rejection::ClaimAlreadyFiled);
+            let same = self.review().is_ok_and(|review| *review.filed() == filed);
+            return if same { Ok(Vec::new()) } else { Err(Rejection::ClaimAlreadyFiled) };
         }
-        if assessed.steps.is_empty() {
-            return Err(Rejection::NoSteps);
-        }
+        steps_exist(&filed.chain, &assessed.steps)?;
         Ok(vec![Event::Filed(filed), Event::Assessed(assessed)])
     }
 
@@ -297,6 +310,7 @@ impl Claim {
     ) -> Result<Vec<Event>, Rejection> {
         let review = self.awaiting_supplement()?;
         review.follows(supplemented.on)?;
+        steps_exist(&review.filed().chain, &assessed.steps)?;
         Ok(vec![Event::Supplemented(supplemented), Event::Assessed(assessed)])
     }
 
@@ -304,16 +318,15 @@ impl Claim {
         if let Self::Withdrawn(_) = self {
             return Ok(Vec::new());
         }
-        if let Self::InReview(review) | Self::AwaitingSupplement(review) = self {
-            review.follows(withdrawn.on)?;
-            return Ok(vec![Event::Withdrawn(withdrawn)]);
-        }
-        Err(self.refusal(Rejection::ClaimNotInReview { state: self.name() }))
+        self.open()?.follows(withdrawn.on)?;
+        note_holds(&withdrawn.note)?;
+        Ok(vec![Event::Withdrawn(withdrawn)])
     }
 
     fn record_payment(&self, paid: Paid) -> Result<Vec<Event>, Rejection> {
-        if let Self::Paid(_, _, before) = self {
-            return if before.payout == paid.payout {
+        // Paid before, even if it came back since.
+        if let Self::Paid(_, _, before) | Self::Reversed(_, _, before) = self {
+            return if before.payout == paid.payout && before.amount == paid.amount {
                 Ok(Vec::new())
             } else {
                 Err(Rejection::ClaimAlreadyPaid { payout: before.payout })
@@ -330,15 +343,18 @@ impl Claim {
     }
 
     fn record_reversal(&self, reversed: PaymentReversed) -> Result<Vec<Event>, Rejection> {
-        if let Self::Reversed(..) = self {
-            return Ok(Vec::new());
-        }
-        let Self::Paid(_, _, paid) = self else {
+        let (Self::Paid(_, _, paid) | Self::Reversed(_, _, paid)) = self else {
             return Err(self.refusal(Rejection::ClaimNotPaid { state: self.name() }));
         };
-        if paid.payout != reversed.payout || paid.amount != reversed.amount {
+        if paid.payout != reversed.payout {
+            return Err(Rejection::ClaimAlreadyPaid { payout: paid.payout });
+        }
+        if paid.amount != reversed.amount {
             let (approved, given) = (paid.amount, reversed.amount);
             return Err(Rejection::PaymentDiffers { approved, given });
+        }
+        if let Self::Reversed(..) = self {
+            return Ok(Vec::new());
         }
         Ok(vec![Event::PaymentReversed(reversed)])
     }
@@ -347,57 +363,6 @@ impl Claim {
     fn refusal(&self, otherwise: Rejection) -> Rejection {
         self.review().err().unwrap_or(otherwise)
     }
-}
-
-fn pass(
-    review: &Review,
-    decision: Decision,
-    approval: Option<Approval>,
-) -> Result<Vec<Event>, Rejection> {
-    let step = review.decidable(&decision)?;
-    let last = review.remaining().len() == 1;
-    let (by, organisation, on) = (decision.by.clone(), decision.organisation.clone(), decision.on);
-    let mut events = vec![Event::StepPassed(StepPassed {
-        step,
-        by: decision.by,
-        organisation: decision.organisation,
-        note: decision.note,
-        on,
-    })];
-    if last {
-        let Approval { assessment, cover_revision } =
-            approval.ok_or(Rejection::AssessmentMissing)?;
-        if !assessment.total.is_positive() {
-            return Err(Rejection::NothingPayable { total: assessment.total });
-        }
-        let amount = assessment.total;
-        events.push(Event::Approved(Arc::new(Approved {
-            step,
-            by,
-            organisation,
-            amount,
-            assessment,
-            cover_revision,
-            on,
-        })));
-    }
-    Ok(events)
-}
-
-fn send_back(
-    review: &Review,
-    decision: Decision,
-    wanted: Vec<Wanted>,
-) -> Result<Vec<Event>, Rejection> {
-    if !(1..=WANTED_MAX).contains(&wanted.len()) {
-        return Err(Rejection::WantedCount { limit: WANTED_MAX, given: wanted.len() });
-    }
-    let step = review.decidable(&decision)?;
-    if review.returns() >= RETURNS_MAX {
-        return Err(Rejection::TooManyReturns { limit: RETURNS_MAX });
-    }
-    let Decision { by, organisation, note, on, .. } = decision;
-    Ok(vec![Event::Returned(Returned { step, by, organisation, wanted, note, on })])
 }
 
 #[cfg(test)]

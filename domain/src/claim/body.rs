@@ -6,6 +6,9 @@ use crate::claim::facts::{DocumentKind, Facts};
 /// The most papers that one return asks for.
 pub const WANTED_MAX: usize = 20;
 
+/// The most characters of a note.
+pub const NOTE_MAX: usize = 2_000;
+
 /// What has happened to a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -73,6 +76,12 @@ impl Chain {
             Level::District => self.district.as_ref(),
             Level::Office => Some(&self.office),
         }
+    }
+
+    /// Those of the `asked` steps that the chain has an organisation for.
+    #[must_use]
+    pub fn steps(&self, asked: &[Step]) -> Vec<Step> {
+        asked.iter().copied().filter(|step| self.at(step.level()).is_some()).collect()
     }
 }
 

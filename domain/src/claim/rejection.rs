@@ -18,6 +18,15 @@ pub enum Rejection {
     /// The approval policy asks for nothing.
     #[error("the approval policy asks for no step")]
     NoSteps,
+    /// Invariant 1: the approval policy asks for a step that the claim has no organisation for.
+    #[error("the claim has no organisation that takes {step:?}")]
+    StepOfNobody { step: Step },
+    /// A note is longer than it may be.
+    #[error("a note has at most {limit} characters, not {given}")]
+    NoteTooLong { limit: usize, given: usize },
+    /// A reason without a meaning of its own is explained.
+    #[error("a refusal for {refusal:?} reasons needs a note")]
+    NoteMissing { refusal: RefusalReason },
     /// Invariant 4: no level has to decide.
     #[error("the claim is {state}, not in review")]
     ClaimNotInReview { state: &'static str },

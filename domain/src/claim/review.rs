@@ -41,16 +41,21 @@ impl Review {
     /// The steps that are left to take, in order.
     #[must_use]
     pub fn remaining(&self) -> Vec<Step> {
-        let wanted = self.assessed.steps.iter().copied();
-        let after = self.passed.keys().next_back().copied();
-        // Steps only rise: one that a later assessment adds below is not gone back to.
-        wanted.filter(|step| after.is_none_or(|after| *step > after)).collect()
+        self.outstanding().collect()
+    }
+
+    fn outstanding(&self) -> impl Iterator<Item = Step> {
+        // Who sent the claim back decides on it again, even if its new worth no longer asks for
+        // that step: else a claim could come back with no step left to take.
+        let again = self.returned.last().map(|(step, _)| *step);
+        let wanted = move |step: &Step| self.assessed.steps.contains(step) || again == Some(*step);
+        Step::ALL.into_iter().filter(move |step| wanted(step) && !self.passed.contains_key(step))
     }
 
     /// The step that is to be taken next.
     #[must_use]
     pub fn next(&self) -> Option<Step> {
-        self.remaining().first().copied()
+        self.outstanding().next()
     }
 
     /// The organisation that has to take the next step.

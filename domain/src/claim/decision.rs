@@ -1,0 +1,88 @@
+//! What a person's decision makes of a claim in review.
+
+use super::*;
+
+pub(super) fn pass(
+    review: &Review,
+    decision: Decision,
+    approval: Option<Approval>,
+) -> Result<Vec<Event>, Rejection> {
+    let step = review.decidable(&decision)?;
+    note_holds(&decision.note)?;
+    let last = review.remaining().len() == 1;
+    let (by, organisation, on) = (decision.by.clone(), decision.organisation.clone(), decision.on);
+    let mut events = vec![Event::StepPassed(StepPassed {
+        step,
+        by: decision.by,
+        organisation: decision.organisation,
+        note: decision.note,
+        on,
+    })];
+    if last {
+        let Approval { assessment, cover_revision } =
+            approval.ok_or(Rejection::AssessmentMissing)?;
+        if !assessment.total.is_positive() {
+            return Err(Rejection::NothingPayable { total: assessment.total });
+        }
+        let amount = assessment.total;
+        events.push(Event::Approved(Arc::new(Approved {
+            step,
+            by,
+            organisation,
+            amount,
+            assessment,
+            cover_revision,
+            on,
+        })));
+    }
+    Ok(events)
+}
+
+pub(super) fn send_back(
+    review: &Review,
+    decision: Decision,
+    wanted: Vec<Wanted>,
+) -> Result<Vec<Event>, Rejection> {
+    if !(1..=WANTED_MAX).contains(&wanted.len()) {
+        return Err(Rejection::WantedCount { limit: WANTED_MAX, given: wanted.len() });
+    }
+    for item in &wanted {
+        note_holds(&item.text)?;
+    }
+    let step = review.decidable(&decision)?;
+    note_holds(&decision.note)?;
+    if review.returns() >= RETURNS_MAX {
+        return Err(Rejection::TooManyReturns { limit: RETURNS_MAX });
+    }
+    let Decision { by, organisation, note, on, .. } = decision;
+    Ok(vec![Event::Returned(Returned { step, by, organisation, wanted, note, on })])
+}
+
+pub(super) fn refuse(
+    review: &Review,
+    decision: Decision,
+    reason: RefusalReason,
+) -> Result<Vec<Event>, Rejection> {
+    let step = review.decidable(&decision)?;
+    note_holds(&decision.note)?;
+    if reason == RefusalReason::Other && decision.note.trim().is_empty() {
+        return Err(Rejection::NoteMissing { refusal: reason });
+    }
+    Ok(vec![Event::Refused(Refused::new(step, decision, reason))])
+}
+
+/// Invariant 1: every step has an organisation to take it, and there is one.
+pub(super) fn steps_exist(chain: &Chain, steps: &[Step]) -> Result<(), Rejection> {
+    if steps.is_empty() {
+        return Err(Rejection::NoSteps);
+    }
+    match steps.iter().find(|step| chain.at(step.level()).is_none()) {
+        Some(step) => Err(Rejection::StepOfNobody { step: *step }),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn note_holds(note: &str) -> Result<(), Rejection> {
+    let given = note.chars().count();
+    if given > NOTE_MAX { Err(Rejection::NoteTooLong { limit: NOTE_MAX, given }) } else { Ok(()) }
+}
