@@ -17,14 +17,26 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::claim::facts::{DocumentKind, FactsError, LossKind};
+use crate::claim::facts::{DocumentKind, Facts, FactsError, LossKind};
 use crate::id::checked::{Icd10, Sex};
 use crate::id::{BenefitCode, PlanCode, StatementSerial, VersionLabel};
 use crate::money::{Money, MoneyError};
+use crate::plan::{Benefit, Pays, PlanVersion};
 use crate::term::Term;
 
 mod accumulator;
+mod allowance;
 mod cover;
+mod diseases;
+mod expense;
+mod findings;
+mod limits;
+mod reimbursement;
+mod sheet;
+mod stays;
+mod sums;
+
+use sheet::Sheet;
 
 pub use accumulator::{AccumulatorKey, Accumulators};
 pub use cover::{CoverStanding, Waiting};
@@ -256,3 +268,80 @@ impl From<MoneyError> for Rejection {
         Self::AmountOutOfRange
     }
 }
+
+/// What the plan's terms give for the facts, to a cover that stands like this.
+///
+/// `asks` names the benefits that are claimed; all that the facts speak of if it is empty.
+///
+/// # Errors
+///
+/// [`Rejection`] when there is nothing to assess. Where there is something, but the terms give
+/// nothing for it, the answer is an assessment of zero whose trace says why.
+pub fn assess(
+    terms: &PlanVersion,
+    cover: &CoverStanding,
+    asks: &[BenefitCode],
+    facts: &Facts,
+) -> Result<Assessment, Rejection> {
+    facts.check()?;
+    guard(terms, cover, facts)?;
+    let asked = asked(terms, asks)?;
+    let mut sheet = Sheet::new(terms, cover, facts);
+    sheet.note_units();
+    for benefit in &asked {
+        if benefit.incidents.contains(&facts.incident.kind) {
+            judge(&mut sheet, benefit)?;
+        }
+    }
+    if !sheet.judged {
+        let benefits = listed(asked.iter().map(|benefit| &benefit.code));
+        let miss = sheet.misses.into_iter().next();
+        return Err(miss.unwrap_or(Rejection::NothingCovered { benefits }));
+    }
+    findings::look(&mut sheet, &asked);
+    limits::finish(sheet)
+}
+
+fn guard(terms: &PlanVersion, cover: &CoverStanding, facts: &Facts) -> Result<(), Rejection> {
+    if terms.plan != cover.plan {
+        let (cover, terms) = (cover.plan.clone(), terms.plan.clone());
+        return Err(Rejection::OtherPlan { cover, terms });
+    }
+    if terms.enrolment.sex.is_some_and(|sex| sex != cover.sex) {
+        return Err(Rejection::NotForSex { sex: cover.sex });
+    }
+    let date = facts.incident.date;
+    if date < cover.born {
+        return Err(Rejection::BeforeBirth { date });
+    }
+    Ok(())
+}
+
+/// The asked benefits, in the order of the plan.
+fn asked<'a>(terms: &'a PlanVersion, asks: &[BenefitCode]) -> Result<Vec<&'a Benefit>, Rejection> {
+    let unknown = asks.iter().find(|code| terms.benefits.iter().all(|b| b.code != **code));
+    if let Some(benefit) = unknown {
+        let offered = listed(terms.benefits.iter().map(|benefit| &benefit.code));
+        return Err(Rejection::BenefitUnknown { benefit: benefit.clone(), offered });
+    }
+    let chosen = |benefit: &&Benefit| asks.is_empty() || asks.contains(&benefit.code);
+    Ok(terms.benefits.iter().filter(chosen).collect())
+}
+
+fn judge<'a>(sheet: &mut Sheet<'a>, benefit: &'a Benefit) -> Result<(), Rejection> {
+    match &benefit.pays {
+        Pays::Reimbursement(pays) => reimbursement::judge(sheet, benefit, pays),
+        Pays::DailyAllowance(pays) => allowance::judge(sheet, benefit, pays),
+        Pays::LumpSum(pays) => sums::lump_sum(sheet, benefit, pays),
+        Pays::GradeTable(table) => sums::grade_table(sheet, benefit, table),
+        Pays::LossShare(pays) => sums::loss_share(sheet, benefit, pays),
+        Pays::Fixed(pays) => sums::fixed(sheet, benefit, pays),
+    }
+}
+
+fn listed<'a>(codes: impl Iterator<Item = &'a BenefitCode>) -> String {
+    codes.map(BenefitCode::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -178,3 +178,6 @@ impl Plan {
         Ok(vec![Event::VersionPublished(VersionPublished { terms })])
     }
 }
+
+#[cfg(test)]
+mod tests;

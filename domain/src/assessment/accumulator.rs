@@ -24,3 +24,10 @@ impl AccumulatorKey {
         self.as_str().ends_with(".lifetime")
     }
 }
+
+impl AccumulatorKey {
+    /// The key of these parts, each of which is within the alphabet.
+    pub(super) fn joined(parts: &[&str]) -> Self {
+        Self(parts.join(".").into())
+    }
+}

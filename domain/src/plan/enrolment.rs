@@ -32,8 +32,8 @@ pub struct Enrolment {
     /// What a member must have or be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Requirement>,
-    /// How many units (份) may be bought.
-    #[serde(default)]
+    /// How many units (份) may be bought; one if left out.
+    #[serde(default, skip_serializing_if = "Units::is_one")]
     pub units: Units,
     /// The part of the staff that must take part, by the size of the staff.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -89,7 +89,8 @@ pub enum Requirement {
     InService,
     /// 京卡
     Card,
-    /// The unit has a union and pays its dues (缴纳工会经费).
+    /// The unit has a union and pays its dues (缴纳工会经费), or pays the contribution of a unit
+    /// without a union.
     UnitUnion,
 }
 
@@ -113,6 +114,12 @@ impl Default for Units {
 }
 
 impl Units {
+    /// Whether a member buys one unit, no more.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The units that count of the `asked` ones; none if so many are refused.
     #[must_use]
     pub fn valid(self, asked: u32) -> Option<u32> {
@@ -209,7 +216,9 @@ impl Enrolment {
             return Ok(Some(Money::ZERO));
         }
         let Some(row) = self.contributions.iter().find(|row| row.tier == tier) else {
-            return Ok(None);
+            // Who is covered by itself pays nothing, unless the plan says so.
+            let free = self.mode == EnrolmentMode::Automatic;
+            return Ok(free.then_some(Money::ZERO));
         };
         match row.by_units.as_slice() {
             [each] => each.times(units).map(Some),

@@ -84,6 +84,10 @@ pub(super) fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
+pub(super) fn is_zero_days(days: &u16) -> bool {
+    *days == 0
+}
+
 /// A name as people see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -161,7 +165,7 @@ pub struct WaitingTerms {
     /// Days without benefit (免责期), counted from the first day of the cover as day 1.
     pub unpaid_days: u16,
     /// Days with reduced benefit (减责期), right after those.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero_days")]
     pub reduced_days: u16,
     /// A renewal within so many days of the end of the last term does not wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
