@@ -20,6 +20,7 @@ pub mod money;
 pub mod organisation;
 pub mod payout;
 pub mod plan;
+pub mod process;
 pub mod rejection;
 pub mod reservation;
 pub mod roster;
