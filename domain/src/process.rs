@@ -1,119 +1,101 @@
-//! Processes: what has to follow elsewhere from an event of one aggregate.
+//! Processes: what has to follow an event in other streams.
 //!
-//! ```text
-//! claim approved ─────────────────▶ its payout is owed
-//! claim refused, withdrawn,
-//!   returned; benefit reserved ───▶ what the cover holds for a claim that is not paid is let go of
-//! roster confirmed ───────────────▶ its covers are granted
-//! batch opened ───────────────────▶ its payouts are gathered and the file closed
-//! batch answered ─────────────────▶ each of its payouts is settled or returned
-//! payout settled, reversed ───────▶ cover and claim record it
-//! ```
-//!
-//! A follow-up is asked for as often as its event is read, so whoever carries it out looks at where
-//! things stand and does what is left to do. It names ids, not figures: those are read then.
-//!
-//! # Invariants
-//!
-//! 1. The same event asks for the same follow-ups under the same names, at any time.
-//! 2. A follow-up never asks anything of the outside: no file, no message.
+//! No log offers a transaction across streams, so a flow that crosses them goes on from its own
+//! events: whoever recorded one drives what follows, and after a crash it is driven again. Every
+//! reaction is safe to repeat: it looks at what stands and does what is missing.
 
-use jiff::civil::Date;
+use std::sync::Arc;
+
 use uuid::Uuid;
 
-use crate::batch::AnswerLine;
 use crate::history::Event;
-use crate::id::{BatchId, ClaimId, CommandId, PayoutId, RosterId};
+use crate::id::{BatchId, ClaimId, PayoutId, RosterId};
 use crate::{batch, claim, cover, payout, roster};
 
-/// What has to follow from an event.
+/// What follows an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FollowUp {
-    /// Owe the benefit of an approved claim.
-    Owe {
-        /// The claim.
-        claim: ClaimId,
-    },
-    /// Let go of what is set aside for a claim, unless it is approved or its last step may still
-    /// be on its way.
-    ///
-    /// The cover is read before the claim, and appended to only where it was read: else a benefit
-    /// that is reserved in between, for a claim that came back, would be lost.
-    Release {
-        /// The claim.
-        claim: ClaimId,
-    },
+pub enum Reaction {
     /// Grant the covers of a confirmed roster.
-    GrantCovers {
-        /// The roster.
-        roster: RosterId,
-    },
-    /// Put the payouts of an open batch into its file, and close it.
-    Gather {
-        /// The batch.
-        batch: BatchId,
-    },
-    /// Tell a payout what the bank answered.
-    CarryAnswer {
-        /// The batch.
-        batch: BatchId,
-        /// What the bank said of the payout.
-        line: AnswerLine,
-        /// The day.
-        on: Date,
-    },
+    GrantRoster(RosterId),
+    /// Owe the payout of an approved claim.
+    Owe(ClaimId),
+    /// Let go of what a cover holds for a claim, unless the claim is still on its way to payment.
+    Tidy(ClaimId),
+    /// Gather the payouts of an open batch and seal its file.
+    Gather(BatchId),
+    /// Carry the bank's answer to the payouts, covers and claims.
+    CarryAnswer(BatchId, Arc<batch::Answered>),
     /// Record on cover and claim that a payout was settled.
-    CarrySettlement {
-        /// The payout.
-        payout: PayoutId,
-    },
-    /// Record on cover and claim that a payout was taken back.
-    CarryReversal {
-        /// The payout.
-        payout: PayoutId,
-    },
+    CarrySettlement(PayoutId),
+    /// Record on cover and claim that a payout was reversed.
+    CarryReversal(PayoutId),
 }
 
-impl FollowUp {
-    /// The id of the command that carries it out, if `cause` is the command of the event: one and
-    /// the same, whether it is carried out at once or after a crash.
-    #[must_use]
-    pub fn command(&self, cause: CommandId) -> CommandId {
-        match self {
-            Self::Owe { claim } => cause.then(&format!("owe-{claim}")),
-            Self::Release { claim } => cause.then(&format!("release-{claim}")),
-            Self::GrantCovers { roster } => cause.then(&format!("grant-{roster}")),
-            Self::Gather { batch } => cause.then(&format!("gather-{batch}")),
-            Self::CarryAnswer { line, .. } => cause.then(&format!("answer-{}", line.payout)),
-            Self::CarrySettlement { payout } => cause.then(&format!("settled-{payout}")),
-            Self::CarryReversal { payout } => cause.then(&format!("reversed-{payout}")),
-        }
-    }
-}
-
-/// What has to follow from `event` of the aggregate `id`, which its stream is named after.
+/// Whether anything may follow events of this name, so that the others need not be read.
 #[must_use]
-pub fn react(id: Uuid, event: &Event) -> Vec<FollowUp> {
+pub fn reacts_to(name: &str) -> bool {
+    matches!(
+        name,
+        "RosterConfirmed"
+            | "CoverBenefitReserved"
+            | "ClaimApproved"
+            | "ClaimRefused"
+            | "ClaimWithdrawn"
+            | "ClaimReturned"
+            | "PayoutSettled"
+            | "PayoutReversed"
+            | "BatchOpened"
+            | "BatchAnswered"
+    )
+}
+
+/// What follows `event` of the stream whose aggregate is called `of`.
+#[must_use]
+pub fn react(event: &Event, of: Uuid) -> Option<Reaction> {
     match event {
-        Event::Claim(event) => after_claim(ClaimId::new(id), event).into_iter().collect(),
-        Event::Cover(event) => after_cover(event).into_iter().collect(),
-        Event::Roster(event) => after_roster(RosterId::new(id), event).into_iter().collect(),
-        Event::Batch(event) => after_batch(BatchId::new(id), event),
-        Event::Payout(event) => after_payout(PayoutId::new(id), event).into_iter().collect(),
+        Event::Roster(event) => after_roster(event, RosterId::new(of)),
+        Event::Cover(event) => after_cover(event),
+        Event::Claim(event) => after_claim(event, ClaimId::new(of)),
+        Event::Payout(event) => after_payout(event, PayoutId::new(of)),
+        Event::Batch(event) => after_batch(event, BatchId::new(of)),
         Event::Plan(_)
         | Event::ApprovalPolicy(_)
         | Event::Organisation(_)
         | Event::Reservation(_)
         | Event::Member(_)
-        | Event::Enrolment(_) => Vec::new(),
+        | Event::Enrolment(_) => None,
     }
 }
 
-fn after_claim(claim: ClaimId, event: &claim::Event) -> Option<FollowUp> {
+fn after_roster(event: &roster::Event, roster: RosterId) -> Option<Reaction> {
     match event {
-        claim::Event::Approved(_) => Some(FollowUp::Owe { claim }),
-        claim::Event::Returned(_) | claim::Event::Refused(_) | claim::Event::Withdrawn(_) => {
-            Some(FollowUp::Release { claim })
+        roster::Event::Confirmed(_) => Some(Reaction::GrantRoster(roster)),
+        roster::Event::Opened(_)
+        | roster::Event::MembersAdded(_)
+        | roster::Event::MemberRemoved(_)
+        | roster::Event::ContributionRecorded(_)
+        | roster::Event::Cancelled(_)
+        | roster::Event::Granted(_) => None,
+    }
+}
+
+fn after_cover(event: &cover::Event) -> Option<Reaction> {
+    match event {
+        // The claim may have been refused while its approval was on its way.
+        cover::Event::BenefitReserved(body) => Some(Reaction::Tidy(body.claim)),
+        cover::Event::Granted(_)
+        | cover::Event::BenefitReleased(_)
+        | cover::Event::BenefitPaid(_)
+        | cover::Event::BenefitReversed(_)
+        | cover::Event::Ended(_) => None,
+    }
+}
+
+fn after_claim(event: &claim::Event, claim: ClaimId) -> Option<Reaction> {
+    match event {
+        claim::Event::Approved(_) => Some(Reaction::Owe(claim)),
+        claim::Event::Refused(_) | claim::Event::Withdrawn(_) | claim::Event::Returned(_) => {
+            Some(Reaction::Tidy(claim))
         }
         claim::Event::Filed(_)
         | claim::Event::Assessed(_)
@@ -125,48 +107,10 @@ fn after_claim(claim: ClaimId, event: &claim::Event) -> Option<FollowUp> {
     }
 }
 
-fn after_cover(event: &cover::Event) -> Option<FollowUp> {
+fn after_payout(event: &payout::Event, payout: PayoutId) -> Option<Reaction> {
     match event {
-        // The claim may have been refused between its last step's reserve and its approval.
-        cover::Event::BenefitReserved(reserved) => {
-            Some(FollowUp::Release { claim: reserved.claim })
-        }
-        cover::Event::Granted(_)
-        | cover::Event::BenefitReleased(_)
-        | cover::Event::BenefitPaid(_)
-        | cover::Event::BenefitReversed(_)
-        | cover::Event::Ended(_) => None,
-    }
-}
-
-fn after_roster(roster: RosterId, event: &roster::Event) -> Option<FollowUp> {
-    match event {
-        roster::Event::Confirmed(_) => Some(FollowUp::GrantCovers { roster }),
-        roster::Event::Opened(_)
-        | roster::Event::MembersAdded(_)
-        | roster::Event::MemberRemoved(_)
-        | roster::Event::ContributionRecorded(_)
-        | roster::Event::Cancelled(_)
-        | roster::Event::Granted(_) => None,
-    }
-}
-
-fn after_batch(batch: BatchId, event: &batch::Event) -> Vec<FollowUp> {
-    match event {
-        batch::Event::Opened(_) => vec![FollowUp::Gather { batch }],
-        batch::Event::Answered(answered) => answered
-            .lines
-            .iter()
-            .map(|line| FollowUp::CarryAnswer { batch, line: line.clone(), on: answered.on })
-            .collect(),
-        batch::Event::Sealed(_) => Vec::new(),
-    }
-}
-
-fn after_payout(payout: PayoutId, event: &payout::Event) -> Option<FollowUp> {
-    match event {
-        payout::Event::Settled(_) => Some(FollowUp::CarrySettlement { payout }),
-        payout::Event::Reversed(_) => Some(FollowUp::CarryReversal { payout }),
+        payout::Event::Settled(_) => Some(Reaction::CarrySettlement(payout)),
+        payout::Event::Reversed(_) => Some(Reaction::CarryReversal(payout)),
         payout::Event::Created(_)
         | payout::Event::Batched(_)
         | payout::Event::Returned(_)
@@ -174,5 +118,76 @@ fn after_payout(payout: PayoutId, event: &payout::Event) -> Option<FollowUp> {
     }
 }
 
+fn after_batch(event: &batch::Event, batch: BatchId) -> Option<Reaction> {
+    match event {
+        batch::Event::Opened(_) => Some(Reaction::Gather(batch)),
+        batch::Event::Answered(answered) => {
+            Some(Reaction::CarryAnswer(batch, Arc::clone(answered)))
+        }
+        batch::Event::Sealed(_) => None,
+    }
+}
+
 #[cfg(test)]
-mod tests;
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    const OF: Uuid = Uuid::from_u128(7);
+
+    #[test]
+    fn a_confirmed_roster_is_granted() {
+        let confirmed = roster::Event::Confirmed(roster::Confirmed {
+            members: 1,
+            contribution: "60".parse().unwrap(),
+            workers: 1,
+            on: date(2014, 12, 1),
+        });
+        let expected = Some(Reaction::GrantRoster(RosterId::new(OF)));
+        assert_eq!(react(&confirmed.into(), OF), expected);
+    }
+
+    #[test]
+    fn a_withdrawn_claim_lets_go_of_its_cover() {
+        let withdrawn = claim::Event::Withdrawn(claim::Withdrawn {
+            by: "h-1".parse().unwrap(),
+            note: String::new(),
+            on: date(2014, 12, 1),
+        });
+        let expected = Some(Reaction::Tidy(ClaimId::new(OF)));
+        assert_eq!(react(&withdrawn.into(), OF), expected);
+    }
+
+    #[test]
+    fn a_batch_in_the_making_is_gathered() {
+        let opened = batch::Event::Opened(Arc::new(batch::Opened {
+            batch: BatchId::new(OF),
+            payouts: vec![PayoutId::new(OF)],
+            by: "h-1".parse().unwrap(),
+            on: date(2014, 12, 1),
+        }));
+        assert_eq!(react(&opened.into(), OF), Some(Reaction::Gather(BatchId::new(OF))));
+    }
+
+    #[test]
+    fn only_events_that_are_read_are_reacted_to() {
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/events");
+        let mut reacting = 0;
+        for file in std::fs::read_dir(golden).unwrap().map(Result::unwrap) {
+            let name = file.file_name().into_string().unwrap();
+            let name = name.split_once('.').unwrap().0;
+            let body = std::fs::read(file.path()).unwrap();
+            let event = Event::decode(name, 1, body.trim_ascii()).unwrap();
+            assert_eq!(react(&event, OF).is_some(), reacts_to(name), "{name}");
+            reacting += usize::from(reacts_to(name));
+        }
+        assert!(reacting >= 10, "{reacting}");
+    }
+
+    #[test]
+    fn the_lapse_of_a_filing_asks_for_nothing() {
+        let lapsed = claim::Event::FilingLapsed(claim::FilingLapsed {});
+        assert_eq!(react(&lapsed.into(), OF), None);
+    }
+}
