@@ -29,6 +29,7 @@ pub use self::intake::{Candidate, RefusedLine};
 
 use crate::decider::{Decider, Impossible};
 use crate::eligibility;
+use crate::enrolment;
 use crate::event::{StoredEvent, stored_events};
 use crate::id::{MemberId, OrganisationId, RosterId};
 use crate::money::{Money, MoneyError};
@@ -159,6 +160,10 @@ pub enum Rejection {
     #[error(transparent)]
     #[serde(untagged)]
     Ineligible(#[from] eligibility::Rejection),
+    /// The member holds what stands in the way.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Enrolled(#[from] enrolment::Rejection),
 }
 
 impl From<MoneyError> for Rejection {

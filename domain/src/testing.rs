@@ -2,8 +2,6 @@
 
 #![expect(clippy::panic, reason = "a broken scenario is a failed test")]
 
-pub mod golden;
-
 use std::fmt::Debug;
 
 use crate::decider::{Decider, replay};

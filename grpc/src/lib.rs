@@ -1,10 +1,4 @@
-//! How the engine is reached: services, authentication, and the program `huzhu`.
-
-pub mod auth;
-pub mod clock;
-pub mod gate;
-pub mod metrics;
-pub mod status;
+//! How the engine is reached: services, auth, and the program `huzhu`.
 
 /// The public contract, as compiled from `proto/`.
 pub mod contract {

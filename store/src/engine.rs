@@ -8,15 +8,25 @@
 //! Nothing relies on a list being recorded as a whole. After a crash any prefix may stand, and the
 //! same command, or the processes of [`runner`], bring the flow to its end.
 
+mod authority;
 mod cache;
+mod claims;
+mod covers;
 mod draft;
 mod flow;
+mod judgement;
 mod loaded;
 mod members;
 mod organisations;
+mod payouts;
 mod plans;
+pub mod replay;
+mod rosters;
+pub mod runner;
+mod steps;
 pub mod streams;
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,13 +35,18 @@ use huzhu_domain::id::CommandId;
 use huzhu_domain::rejection::Rejection;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::port::{AppendError, EventStore, Position, Recorded, Revision, StoreError, StreamName};
 use cache::Cache;
+pub use claims::{FileClaim, SupplementClaim, WithdrawClaim};
+pub use covers::GrantCover;
 pub use loaded::{Aggregate, Loaded};
 pub use members::RegisterMember;
 pub use organisations::{RegisterHandler, RegisterOrganisation};
+pub use rosters::{LinesAdded, OpenRoster, RosterLine};
+pub use steps::{PassStep, RefuseClaim, ReturnClaim};
 
 /// How often a command decides again after it lost a race.
 pub const ATTEMPTS_MAX: u32 = 100;
@@ -41,8 +56,8 @@ pub const ATTEMPTS_MAX: u32 = 100;
 pub struct Envelope {
     /// The id of the command: the `request_id` of a request.
     pub command: CommandId,
-    /// SHA-256 of the command's content: the same id with another content is refused.
-    pub content: [u8; 32],
+    /// The [`digest`] of the command's content: the same id with another content is refused.
+    pub content: Arc<str>,
     /// Where the caller believes the target to stand, if the caller says so.
     pub expected: Option<Revision>,
     /// Who asks.
@@ -67,6 +82,18 @@ impl Envelope {
     pub fn then(&self, what: &str) -> Self {
         Self { command: self.command.then(what), expected: None, ..self.clone() }
     }
+}
+
+/// SHA-256 in lower-case hexadecimal.
+#[must_use]
+pub fn digest(content: &[u8]) -> Arc<str> {
+    let digest = Sha256::digest(content);
+    let text = digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    text.into()
 }
 
 /// What became of a command.

@@ -23,7 +23,6 @@ use super::{Engine, EngineError, Envelope, Receipt};
 pub(super) struct Draft<'e> {
     engine: &'e Engine,
     envelope: &'e Envelope,
-    content: Arc<str>,
     /// Whether an attempt lost a race before: then nothing is assumed any more.
     again: bool,
     metadata: Option<(Option<VersionLabel>, Bytes)>,
@@ -57,7 +56,6 @@ impl<'e> Draft<'e> {
     pub(super) fn new(
         engine: &'e Engine,
         envelope: &'e Envelope,
-        content: Arc<str>,
         again: bool,
         target: StreamName,
     ) -> Self {
@@ -66,7 +64,6 @@ impl<'e> Draft<'e> {
         Self {
             engine,
             envelope,
-            content,
             again,
             metadata: None,
             appends: Vec::new(),
@@ -98,10 +95,19 @@ impl<'e> Draft<'e> {
         Ok(self.engine.cache.get(&stream).unwrap_or_else(|| Arc::new(Loaded::empty(stream))))
     }
 
+    /// An aggregate as the log has it, whatever is remembered.
+    pub(super) async fn reload<D: Aggregate>(
+        &self,
+        stream: StreamName,
+    ) -> Result<Arc<Loaded<D>>, EngineError> {
+        self.engine.cache.forget(&stream);
+        self.load(stream).await
+    }
+
     /// Takes the aggregate that the command is about. Stops here if the command has taken effect
     /// on it before, or if the caller believes it to stand elsewhere.
     pub(super) fn meet<D: Aggregate>(&mut self, loaded: &Loaded<D>) -> Result<(), Stop> {
-        if let Some(receipt) = loaded.receipt(self.envelope, &self.content)? {
+        if let Some(receipt) = loaded.receipt(self.envelope)? {
             return Err(Stop::Repeated(receipt));
         }
         if let Some(expected) = self.envelope.expected.filter(|e| Some(*e) != loaded.revision) {
@@ -178,7 +184,7 @@ impl<'e> Draft<'e> {
             expected: Expected::after(loaded.revision),
             events: new,
         });
-        let (command, content) = (self.envelope.command, Arc::clone(&self.content));
+        let (command, content) = (self.envelope.command, Arc::clone(&self.envelope.content));
         self.kept.push(Box::new(move |cache, appended| {
             let there = cache.get::<D>(&next.stream).is_some_and(|kept| kept.knows(command))
                 && !next.knows(command);
@@ -195,7 +201,7 @@ impl<'e> Draft<'e> {
     fn event_id(&self, stream: &StreamName, at: Revision, name: &str, data: &[u8]) -> Uuid {
         let mut digest = Sha256::new();
         digest.update(self.envelope.command.uuid());
-        digest.update(self.content.as_bytes());
+        digest.update(self.envelope.content.as_bytes());
         digest.update(stream.as_str());
         digest.update([0]);
         digest.update(at.0.to_be_bytes());
@@ -216,7 +222,7 @@ impl<'e> Draft<'e> {
         }
         let metadata = Metadata {
             command: self.envelope.command,
-            content: self.content.as_ref().to_owned(),
+            content: self.envelope.content.as_ref().to_owned(),
             correlation: self.envelope.correlation,
             causation: self.envelope.causation,
             actor: self.envelope.actor.clone(),

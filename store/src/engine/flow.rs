@@ -1,8 +1,6 @@
 //! A command as one attempt after the other.
 
-use std::fmt::Write;
 use std::future::Future;
-use std::sync::Arc;
 
 use crate::port::StreamName;
 
@@ -54,11 +52,14 @@ macro_rules! refusals {
 refusals! {
     huzhu_domain::approval_policy::Rejection,
     huzhu_domain::assessment::Rejection,
+    huzhu_domain::batch::Rejection,
     huzhu_domain::claim::Rejection,
     huzhu_domain::cover::Rejection,
+    huzhu_domain::eligibility::Rejection,
     huzhu_domain::enrolment::Rejection,
     huzhu_domain::member::Rejection,
     huzhu_domain::organisation::Rejection,
+    huzhu_domain::payout::Rejection,
     huzhu_domain::plan::NoVersion,
     huzhu_domain::plan::Rejection,
     huzhu_domain::reservation::Rejection,
@@ -91,13 +92,11 @@ impl Engine {
         envelope: &Envelope,
         flow: &F,
     ) -> Result<Receipt, EngineError> {
-        let content: Arc<str> = hexadecimal(&envelope.content).into();
         let target = flow.target(envelope);
         let mut turn = None;
         let mut lost = target.clone();
         for attempt in 0..ATTEMPTS_MAX {
-            let content = Arc::clone(&content);
-            let mut draft = Draft::new(self, envelope, content, attempt > 0, target.clone());
+            let mut draft = Draft::new(self, envelope, attempt > 0, target.clone());
             match flow.draft(&mut draft).await {
                 Ok(()) => {}
                 Err(Stop::Repeated(receipt)) => return Ok(receipt),
@@ -114,12 +113,4 @@ impl Engine {
         }
         Err(EngineError::Raced { stream: lost, attempts: ATTEMPTS_MAX })
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use huzhu_domain::approval_policy::ApprovalPolicy;
+use huzhu_domain::batch::Batch;
 use huzhu_domain::claim::Claim;
 use huzhu_domain::cover::Cover;
 use huzhu_domain::decider::Decider;
@@ -13,6 +14,7 @@ use huzhu_domain::event::StoredEvent;
 use huzhu_domain::id::CommandId;
 use huzhu_domain::member::Member;
 use huzhu_domain::organisation::Organisation;
+use huzhu_domain::payout::Payout;
 use huzhu_domain::plan::Plan;
 use huzhu_domain::rejection::Rejection;
 use huzhu_domain::reservation::Reservation;
@@ -46,6 +48,11 @@ impl Aggregate for Organisation {}
 impl Aggregate for Member {}
 impl Aggregate for Plan {}
 impl Aggregate for Cover {}
+impl Aggregate for Payout {}
+
+impl Aggregate for Batch {
+    const CACHED: bool = false;
+}
 
 impl Aggregate for Claim {
     fn weight(&self) -> u64 {
@@ -191,15 +198,11 @@ impl<D: Aggregate> Loaded<D> {
     }
 
     /// The receipt of a command that took effect here before.
-    pub(super) fn receipt(
-        &self,
-        envelope: &Envelope,
-        content: &str,
-    ) -> Result<Option<Receipt>, EngineError> {
+    pub(super) fn receipt(&self, envelope: &Envelope) -> Result<Option<Receipt>, EngineError> {
         let Some(effect) = self.effects.get(&envelope.command) else {
             return Ok(None);
         };
-        if *effect.content != *content {
+        if effect.content != envelope.content {
             return Err(EngineError::CommandReused { command: envelope.command });
         }
         Ok(Some(Receipt {

@@ -3,14 +3,12 @@
 use huzhu_domain::id::checked::{CardNumber, Phone};
 use huzhu_domain::id::{MemberId, OrganisationId, ResidentKey};
 use huzhu_domain::member::{self, Member, MemberClass, Person};
-use huzhu_domain::organisation::{self, Organisation};
 use huzhu_domain::reservation::{self, Reservation};
-use huzhu_domain::step::Level;
 use jiff::civil::Date;
 
 use super::draft::Draft;
 use super::flow::{Flow, Single, Stop};
-use super::{Engine, EngineError, Envelope, Receipt, streams};
+use super::{Engine, EngineError, Envelope, Receipt, authority, streams};
 use crate::port::StreamName;
 
 /// Takes a person in as a member.
@@ -37,7 +35,7 @@ impl Flow for RegisterMember {
         let id = MemberId::of(draft.envelope().command);
         let member = draft.load_new::<Member>(streams::member(id)).await?;
         draft.meet(&member)?;
-        employs(draft, &self.unit).await?;
+        authority::is_unit(draft, &self.unit).await?;
         let registered = Box::new(member::Registered {
             member: id,
             person: self.person.clone(),
@@ -79,21 +77,10 @@ impl Flow for TransferMember {
     async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
         let member = draft.load::<Member>(streams::member(self.member)).await?;
         draft.meet(&member)?;
-        employs(draft, &self.to).await?;
+        authority::is_unit(draft, &self.to).await?;
         let (to, on) = (self.to.clone(), draft.envelope().on());
         draft.decide(&member, member::Command::Transfer { to, on })?;
         Ok(())
-    }
-}
-
-/// Only a unit has members.
-async fn employs(draft: &Draft<'_>, unit: &OrganisationId) -> Result<(), Stop> {
-    let unit = draft.load::<Organisation>(streams::organisation(unit)).await?;
-    let level = unit.state.registered()?.particulars.level;
-    if level == Level::Unit {
-        Ok(())
-    } else {
-        Err(organisation::Rejection::NotAUnit { level }.into())
     }
 }
 

@@ -1,0 +1,296 @@
+//! Claims on the deciders' side: each level passes on, sends back or refuses.
+
+use std::sync::Arc;
+
+use huzhu_domain::approval_policy::ApprovalPolicy;
+use huzhu_domain::claim::{self, Approval, Claim, Decision, Filed, RefusalReason, Review, Wanted};
+use huzhu_domain::cover::{self, BenefitReserved, Cover};
+use huzhu_domain::id::{ClaimId, PayoutId};
+use huzhu_domain::money::Money;
+use huzhu_domain::organisation::Organisation;
+use huzhu_domain::payout::{self, Payout};
+use huzhu_domain::plan::Plan;
+use huzhu_domain::step::Step;
+
+use super::claims::release;
+use super::draft::Draft;
+use super::flow::{Flow, Stop};
+use super::judgement::worth;
+use super::loaded::Loaded;
+use super::payouts::Owe;
+use super::{Engine, EngineError, Envelope, Receipt, streams};
+use crate::port::StreamName;
+
+/// Agrees to a claim at its next step; the last one approves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassStep {
+    /// The claim.
+    pub claim: ClaimId,
+    /// The step that the person believes to take; any if absent.
+    pub step: Option<Step>,
+    /// The amount that the person believes to approve; any if absent.
+    pub expected_amount: Option<Money>,
+    /// A remark.
+    pub note: String,
+}
+
+/// Sends a claim back for more papers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReturnClaim {
+    /// The claim.
+    pub claim: ClaimId,
+    /// The step that the person believes to take; any if absent.
+    pub step: Option<Step>,
+    /// What is wanted.
+    pub wanted: Vec<Wanted>,
+    /// A remark.
+    pub note: String,
+}
+
+/// Turns a claim down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefuseClaim {
+    /// The claim.
+    pub claim: ClaimId,
+    /// The step that the person believes to take; any if absent.
+    pub step: Option<Step>,
+    /// Why, as a code.
+    pub reason: RefusalReason,
+    /// Why, in words.
+    pub note: String,
+}
+
+impl Flow for PassStep {
+    fn target(&self, _: &Envelope) -> StreamName {
+        streams::claim(self.claim)
+    }
+
+    async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
+        let claim = draft.load::<Claim>(streams::claim(self.claim)).await?;
+        draft.meet(&claim)?;
+        let review = claim.state.in_review()?;
+        let decision = decision(draft, review, self.step, &self.note).await?;
+        let version = &review.assessed().assessment.version;
+        if review.remaining().len() > 1 {
+            let command = claim::Command::PassStep { decision, approval: None };
+            draft.decide_under(&claim, command, Some(version))?;
+            return Ok(());
+        }
+        self.approve(draft, &claim, review, decision).await
+    }
+}
+
+impl PassStep {
+    /// The last step: the benefit is reserved on the cover before the claim is approved, so that
+    /// claims which race meet in the cover's stream.
+    async fn approve(
+        &self,
+        draft: &mut Draft<'_>,
+        claim: &Loaded<Claim>,
+        review: &Review,
+        decision: Decision,
+    ) -> Result<(), Stop> {
+        let filed = review.filed();
+        let cover = draft.load::<Cover>(streams::cover(filed.cover)).await?;
+        let right = cover.state.granted()?;
+        let plan = draft.load::<Plan>(streams::plan(&filed.plan)).await?;
+        let assessment = worth(&plan.state, right, self.claim, &filed.asks, review.facts())?;
+        let assessment = Arc::new(assessment);
+        self.expect(draft, review, assessment.total).await?;
+        let reserved = BenefitReserved {
+            claim: self.claim,
+            amount: assessment.total,
+            uses: assessment.uses.clone(),
+            ceilings: assessment.ceilings.clone(),
+            ends_cover: assessment.ends_cover,
+        };
+        let version = assessment.version.clone();
+        let cover_revision = cover.revision.map_or(0, |revision| revision.0);
+        let approval = Some(Approval { assessment, cover_revision });
+        let on = decision.on;
+        let command = claim::Command::PassStep { decision, approval };
+        // Decided before anything is reserved: a refusal must not leave money set aside.
+        draft.check(claim, command.clone())?;
+        let amount = reserved.amount;
+        draft.decide_under(&cover, cover::Command::Reserve(reserved), Some(&version))?;
+        draft.decide_under(claim, command, Some(&version))?;
+        let payout = streams::payout(PayoutId::of(self.claim));
+        let payout = draft.load_new::<Payout>(payout).await?;
+        let created = Arc::new(owed(filed, version, amount, on));
+        draft.decide(&payout, payout::Command::Create(created))?;
+        Ok(())
+    }
+
+    /// What is approved is what the person saw, and what the steps taken are enough for.
+    async fn expect(&self, draft: &Draft<'_>, review: &Review, actual: Money) -> Result<(), Stop> {
+        if let Some(expected) = self.expected_amount.filter(|expected| *expected != actual) {
+            return Err(claim::Rejection::AssessmentChanged { expected, actual }.into());
+        }
+        let assessed = review.assessed();
+        let expected = assessed.assessment.total;
+        if actual <= expected {
+            return Ok(());
+        }
+        let (filed, on) = (review.filed(), draft.envelope().on());
+        let policy = draft.load::<ApprovalPolicy>(streams::approval_policy()).await?;
+        let (_, steps) = policy.state.steps_for(&filed.plan, actual, on)?;
+        let mut asked = steps.iter().filter(|step| filed.chain.at(step.level()).is_some());
+        if asked.all(|step| assessed.steps.contains(step)) {
+            Ok(())
+        } else {
+            Err(claim::Rejection::AssessmentChanged { expected, actual }.into())
+        }
+    }
+}
+
+impl Flow for ReturnClaim {
+    fn target(&self, _: &Envelope) -> StreamName {
+        streams::claim(self.claim)
+    }
+
+    async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
+        let claim = draft.load::<Claim>(streams::claim(self.claim)).await?;
+        draft.meet(&claim)?;
+        let review = claim.state.in_review()?;
+        let decision = decision(draft, review, self.step, &self.note).await?;
+        let wanted = self.wanted.clone();
+        draft.decide(&claim, claim::Command::Return { decision, wanted })?;
+        release(draft, review.filed()).await
+    }
+}
+
+impl Flow for RefuseClaim {
+    fn target(&self, _: &Envelope) -> StreamName {
+        streams::claim(self.claim)
+    }
+
+    async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
+        let claim = draft.load::<Claim>(streams::claim(self.claim)).await?;
+        draft.meet(&claim)?;
+        let review = claim.state.open()?;
+        let decision = decision(draft, review, self.step, &self.note).await?;
+        let command = claim::Command::Refuse { decision, reason: self.reason };
+        let version = review.assessed().assessment.version.clone();
+        draft.decide_under(&claim, command, Some(&version))?;
+        release(draft, review.filed()).await
+    }
+}
+
+/// Lets go of what is set aside for a claim that is not on its way to payment.
+pub(super) struct Tidy {
+    pub(super) claim: ClaimId,
+}
+
+impl Flow for Tidy {
+    fn target(&self, _: &Envelope) -> StreamName {
+        streams::claim(self.claim)
+    }
+
+    async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
+        let claim = draft.load::<Claim>(streams::claim(self.claim)).await?;
+        let gone = claim.state.has_let_go() || claim.state.awaiting_supplement().is_ok();
+        if gone && let Ok(review) = claim.state.review() {
+            release(draft, review.filed()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Invariant 5: the person decides for the organisation whose step it is, with the duty, a
+/// certificate in force on the day and no suspension. Whether the organisation is the right one,
+/// and the person may decide on this very claim, is for the claim to say.
+async fn decision(
+    draft: &Draft<'_>,
+    review: &Review,
+    step: Option<Step>,
+    note: &str,
+) -> Result<Decision, Stop> {
+    let (actor, on) = (&draft.envelope().actor, draft.envelope().on());
+    let next = review.next();
+    if let (Some(expected), Some(given)) = (next, step)
+        && expected != given
+    {
+        return Err(claim::Rejection::WrongStep { expected, given }.into());
+    }
+    let expected = review.queue().unwrap_or(&review.filed().chain.office);
+    let organisation = actor.organisation.as_ref().unwrap_or(expected);
+    let mut member = None;
+    if let Some(next) = next.filter(|_| organisation == expected) {
+        let organisation = draft.load::<Organisation>(streams::organisation(organisation)).await?;
+        member = organisation.state.authorise(&actor.subject, next.duty(), on)?.member;
+    }
+    let (by, organisation, note) = (actor.subject.clone(), organisation.clone(), note.to_owned());
+    Ok(Decision { step, by, organisation, member, note, on })
+}
+
+/// The payout that an approval makes.
+pub(super) fn owed(
+    filed: &Filed,
+    version: huzhu_domain::id::VersionLabel,
+    amount: Money,
+    on: jiff::civil::Date,
+) -> payout::Created {
+    payout::Created {
+        payout: PayoutId::of(filed.claim),
+        claim: filed.claim,
+        cover: filed.cover,
+        member: filed.member,
+        plan: filed.plan.clone(),
+        version,
+        unit: filed.chain.unit.clone(),
+        district: filed.chain.district.clone(),
+        amount,
+        on,
+    }
+}
+
+impl Engine {
+    /// Agrees to a claim at its next step; the last one approves it and owes the payout.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn pass_step(
+        &self,
+        envelope: &Envelope,
+        command: PassStep,
+    ) -> Result<Receipt, EngineError> {
+        let answer = self.run(envelope, &command).await;
+        if answer.as_ref().is_ok_and(|receipt| receipt.repeated) {
+            // A crash may have come between the approval and the payout.
+            self.run(&envelope.then("owe"), &Owe { claim: command.claim }).await?;
+        }
+        if let Err(EngineError::Rejected(_) | EngineError::Raced { .. }) = answer {
+            // An attempt that lost the race for the claim may have reserved on the cover.
+            let tidy = Tidy { claim: command.claim };
+            self.run(&envelope.then("tidy"), &tidy).await?;
+        }
+        answer
+    }
+
+    /// Sends a claim back for more papers.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn return_claim(
+        &self,
+        envelope: &Envelope,
+        command: ReturnClaim,
+    ) -> Result<Receipt, EngineError> {
+        self.run(envelope, &command).await
+    }
+
+    /// Turns a claim down.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn refuse_claim(
+        &self,
+        envelope: &Envelope,
+        command: RefuseClaim,
+    ) -> Result<Receipt, EngineError> {
+        self.run(envelope, &command).await
+    }
+}
