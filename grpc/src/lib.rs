@@ -1,5 +1,13 @@
 //! How the engine is reached: services, auth, and the program `huzhu`.
 
+pub mod auth;
+pub mod clock;
+pub mod gate;
+pub mod metrics;
+pub mod server;
+pub mod services;
+pub mod status;
+
 /// The public contract, as compiled from `proto/`.
 pub mod contract {
     #![allow(

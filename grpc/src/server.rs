@@ -1,0 +1,294 @@
+//! The service as a running thing: opened, serving, drained.
+//!
+//! It runs on a thread of its own with a current-thread runtime. One thread takes calls, decides
+//! and commits; handing each command to another thread would cost more than the disk does. Reads
+//! of views leave the thread.
+
+mod monitoring;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use huzhu_store::embedded::EmbeddedStore;
+use huzhu_store::engine::{Engine, Limits};
+use huzhu_store::port::EventStore;
+use tokio::sync::watch;
+use tonic::transport::Server as Transport;
+use tonic::transport::server::TcpIncoming;
+use tonic_health::ServingStatus;
+
+use crate::auth::Verifier;
+use crate::auth::keys::{ResidentHasher, TokenKey};
+use crate::auth::table::TABLE;
+use crate::clock::Clock;
+use crate::contract;
+use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::services::{self, Context};
+
+/// How the service is run.
+#[derive(Clone)]
+pub struct Config {
+    /// The data folder; made if there is none.
+    pub data: PathBuf,
+    /// Where calls are taken. Loopback unless somebody says otherwise.
+    pub listen: SocketAddr,
+    /// Where Prometheus reads.
+    pub metrics: SocketAddr,
+    /// How many calls may be under way; more are refused, never queued.
+    pub in_flight_max: usize,
+    /// The largest message that is taken, in bytes.
+    pub message_bytes_max: usize,
+    /// How long a call may take that says nothing itself.
+    pub deadline: Duration,
+    /// How many days back a command may count; any number if absent.
+    pub backdate_days_max: Option<u32>,
+    /// How long calls under way may take to end when the service stops.
+    pub drain: Duration,
+    /// Says how late it is.
+    pub clock: Clock,
+}
+
+impl Config {
+    /// The defaults, on free loopback ports.
+    #[must_use]
+    pub fn new(data: PathBuf) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            data,
+            listen: any,
+            metrics: any,
+            in_flight_max: 1_024,
+            message_bytes_max: 4 * 1024 * 1024,
+            deadline: Duration::from_secs(60),
+            backdate_days_max: Some(31),
+            drain: Duration::from_secs(20),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Why the service does not start, or ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address is taken, or not one of this machine.
+    #[error("cannot listen on {address}: {why}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        why: std::io::Error,
+    },
+    /// A secret of the data folder cannot be had.
+    #[error(transparent)]
+    Key(#[from] crate::auth::keys::KeyError),
+    /// The log cannot be opened, or a commit failed.
+    #[error("the log: {0}")]
+    Log(String),
+    /// The system gives no thread or runtime, or the transport failed.
+    #[error("{0}")]
+    System(String),
+}
+
+/// A service that runs.
+pub struct Running {
+    /// Where it takes calls.
+    pub address: SocketAddr,
+    /// Where Prometheus reads.
+    pub metrics: SocketAddr,
+    /// The key that signs tokens for it.
+    pub key: Arc<TokenKey>,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<Result<(), ServeError>>>,
+}
+
+/// Opens the data folder and serves it, until [`Running::stop`].
+///
+/// # Errors
+///
+/// [`ServeError`] when it cannot start.
+pub fn start(config: Config) -> Result<Running, ServeError> {
+    let key = Arc::new(TokenKey::open(&config.data)?);
+    let (listener, address) = bind(config.listen)?;
+    let (metrics_listener, metrics) = bind(config.metrics)?;
+    let (stop, stopped) = watch::channel(false);
+    let (ready, started) = mpsc::channel();
+    let token_key = Arc::clone(&key);
+    let thread = std::thread::Builder::new()
+        .name("huzhu-serve".to_owned())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|why| ServeError::System(why.to_string()))?;
+            runtime.block_on(async move {
+                let serving = Serving::open(config, &token_key).await?;
+                // Whoever started it may be gone already; then it stops at once.
+                let _ = ready.send(());
+                serving.run(listener, metrics_listener, stopped).await
+            })
+        })
+        .map_err(|why| ServeError::System(why.to_string()))?;
+    let running = Running { address, metrics, key, stop, thread: Some(thread) };
+    match started.recv() {
+        Ok(()) => Ok(running),
+        Err(_ended) => match running.join() {
+            Err(why) => Err(why),
+            Ok(()) => Err(ServeError::System("the service ended at once".to_owned())),
+        },
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |why| ServeError::Listen { address, why };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+impl Running {
+    /// Tells the service to stop: calls under way end, new ones are refused.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Waits until the service has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] when it ended by itself.
+    pub fn join(mut self) -> Result<(), ServeError> {
+        let ended = self.thread.take().map(JoinHandle::join);
+        match ended {
+            Some(Ok(ended)) => ended,
+            Some(Err(_panicked)) => Err(ServeError::System("the service panicked".to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the service has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// An opened data folder, about to be served.
+struct Serving {
+    config: Config,
+    store: EmbeddedStore,
+    context: Context,
+    verifier: Verifier,
+    metrics: Metrics,
+}
+
+impl Serving {
+    async fn open(config: Config, key: &TokenKey) -> Result<Self, ServeError> {
+        let clock = config.clock.clone();
+        let store = EmbeddedStore::open(&config.data, move || clock.now())
+            .map_err(|why| ServeError::Log(why.to_string()))?;
+        let port: Arc<dyn EventStore> = Arc::new(store.clone());
+        let engine = Engine::open(port, Limits::default())
+            .await
+            .map_err(|why| ServeError::Log(why.to_string()))?;
+        let context = Context {
+            engine,
+            clock: config.clock.clone(),
+            backdate_days_max: config.backdate_days_max,
+            residents: Arc::new(ResidentHasher::open(&config.data)?),
+        };
+        let verifier = Verifier::new(key);
+        Ok(Self { config, store, context, verifier, metrics: Metrics::default() })
+    }
+
+    async fn run(
+        self,
+        listener: TcpListener,
+        metrics_listener: TcpListener,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), ServeError> {
+        let Self { config, store, context, verifier, metrics } = self;
+        let system = |why: &dyn std::fmt::Display| ServeError::System(why.to_string());
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| system(&why))?;
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let monitoring = tokio::spawn(monitoring::serve(
+            metrics_listener,
+            metrics.clone(),
+            store.clone(),
+            stopped.clone(),
+        ));
+
+        let (health, health_service) = tonic_health::server::health_reporter();
+        for (service, _) in TABLE {
+            health.set_service_status(*service, ServingStatus::Serving).await;
+        }
+        let gate = Gate::new(verifier, config.clock.clone(), metrics, config.in_flight_max);
+        let mut routes = services::routes(&context);
+        routes = routes.add_service(health_service);
+        routes = routes
+            .add_service(reflection(tonic_reflection::server::Builder::build_v1)?)
+            .add_service(reflection(tonic_reflection::server::Builder::build_v1alpha)?);
+        let server = Transport::builder()
+            .timeout(config.deadline)
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+            .tcp_nodelay(true)
+            .layer(gate)
+            .add_routes(routes);
+
+        let mut drained = stopped.clone();
+        let draining = async {
+            // A sender that is gone says the same.
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+            tracing::info!("stopping: calls under way may end");
+            for (service, _) in TABLE {
+                health.set_service_status(*service, ServingStatus::NotServing).await;
+            }
+        };
+        let overdue = async {
+            let _ = drained.wait_for(|stopped| *stopped).await;
+            tokio::time::sleep(config.drain).await;
+        };
+        let ended = tokio::select! {
+            ended = server.serve_with_incoming_shutdown(incoming, draining) => {
+                ended.map_err(|why| system(&why))
+            }
+            why = store.failed() => Err(ServeError::Log(why)),
+            () = overdue => {
+                tracing::warn!("calls under way did not end in time");
+                Ok(())
+            }
+        };
+        monitoring.abort();
+        drop(context);
+        store.close().await;
+        tracing::info!("stopped");
+        ended
+    }
+}
+
+/// Reflection, so that clients without the protos can find their way.
+fn reflection<S>(
+    build: impl FnOnce(
+        tonic_reflection::server::Builder<'static>,
+    ) -> Result<S, tonic_reflection::server::Error>,
+) -> Result<S, ServeError> {
+    let builder = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(contract::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    build(builder).map_err(|why| ServeError::System(why.to_string()))
+}

@@ -1,0 +1,66 @@
+//! The second port: what Prometheus reads.
+
+use std::convert::Infallible;
+use std::net::TcpListener;
+
+use http_body_util::Full;
+use huzhu_store::embedded::EmbeddedStore;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+
+/// Answers `GET /metrics` until the service stops.
+pub(super) async fn serve(
+    listener: TcpListener,
+    metrics: Metrics,
+    store: EmbeddedStore,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        tracing::error!("metrics cannot be served");
+        return;
+    };
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // The peer went away, or the system is short of something; the next may do.
+                Err(why) => {
+                    tracing::debug!(%why, "a reader of metrics did not connect");
+                    continue;
+                }
+            },
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        };
+        let (metrics, store) = (metrics.clone(), store.clone());
+        let answer = service_fn(move |request: Request<Incoming>| {
+            metrics.take_log(store.statistics());
+            let response = respond(&request, &metrics);
+            async move { Ok::<_, Infallible>(response) }
+        });
+        tokio::spawn(async move {
+            // A reader who goes away is nobody's loss.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+        });
+    }
+}
+
+fn respond(request: &Request<Incoming>, metrics: &Metrics) -> Response<Full<Bytes>> {
+    let known = request.method() == Method::GET && request.uri().path() == "/metrics";
+    let text = if known { metrics.text() } else { "see /metrics\n".to_owned() };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    if known {
+        let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        if let Ok(format) = format.parse() {
+            response.headers_mut().insert("content-type", format);
+        }
+    } else {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}
