@@ -9,20 +9,25 @@
 //!
 //! # Invariants
 //!
-//! 1. The file is what was sealed: its lines add up to its total and do not change.
+//! 1. The file is what was sealed: its lines add up to its total and do not change. Each payout that
+//!    was asked for is a line of it or was skipped.
 //! 2. A line is answered once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::decider::{Decider, Impossible};
 use crate::event::{StoredEvent, stored_events};
-use crate::id::{BatchId, MemberId, PayoutId, Subject};
+use crate::id::{BatchId, PayoutId};
 use crate::money::{Money, MoneyError};
-use crate::payout::ReturnReason;
+use crate::payout::{NOTE_MAX, REFERENCE_MAX};
+
+mod body;
+
+pub use body::*;
 
 /// The most payouts of one bank file.
 pub const PAYOUTS_MAX: usize = 2_000;
@@ -54,88 +59,6 @@ pub enum Event {
     Answered(Arc<Answered>),
 }
 
-/// It was begun.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Opened {
-    /// Its id.
-    pub batch: BatchId,
-    /// The payouts it should hold.
-    pub payouts: Vec<PayoutId>,
-    /// Who.
-    pub by: Subject,
-    /// The day.
-    pub on: Date,
-}
-
-/// It was closed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sealed {
-    /// What goes into the bank file.
-    pub lines: Vec<Line>,
-    /// The sum of the lines.
-    pub total: Money,
-    /// Payouts that were not due when they were asked for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub skipped: Vec<PayoutId>,
-}
-
-/// One payment of a bank file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Line {
-    /// Its number in the file, from 1.
-    pub number: u32,
-    /// The payout.
-    pub payout: PayoutId,
-    /// Who is paid.
-    pub member: MemberId,
-    /// Where the member's stream stood: the card is the one on record there.
-    pub member_revision: u64,
-    /// How much.
-    pub amount: Money,
-}
-
-/// The bank answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Answered {
-    /// What it says of each payment.
-    pub lines: Vec<AnswerLine>,
-    /// The day.
-    pub on: Date,
-}
-
-/// What the bank says of one payment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AnswerLine {
-    /// The payout.
-    pub payout: PayoutId,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What became of a payment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Outcome {
-    /// The bank paid.
-    Settled {
-        /// Its reference.
-        reference: String,
-    },
-    /// The bank sent it back.
-    Returned {
-        /// Why, as a code.
-        reason: ReturnReason,
-        /// Why, in its words.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        note: String,
-    },
-}
-
 stored_events!(Event {
     Opened => "BatchOpened" @ 1,
     Sealed => "BatchSealed" @ 1,
@@ -158,6 +81,18 @@ pub enum Rejection {
     /// A payout was named twice.
     #[error("payout {payout} is named twice")]
     PayoutTwice { payout: PayoutId },
+    /// Invariant 1: a payout that was asked for is neither a line nor skipped.
+    #[error("payout {payout} is neither a line nor skipped")]
+    PayoutLeftOut { payout: PayoutId },
+    /// Lines are counted from 1.
+    #[error("line {expected} has number {given}")]
+    LineNumber { expected: u32, given: u32 },
+    /// A reference says something, and not too much.
+    #[error("the reference for payout {payout} has 1 to {limit} characters, not {given}")]
+    AnswerReferenceLength { payout: PayoutId, limit: usize, given: usize },
+    /// A note is longer than it may be.
+    #[error("the note for payout {payout} has at most {limit} characters, not {given}")]
+    AnswerNoteTooLong { payout: PayoutId, limit: usize, given: usize },
     /// Invariant 1: the file was closed with other lines.
     #[error("the batch is {state}")]
     BatchNotOpen { state: &'static str },
@@ -224,21 +159,20 @@ impl Decider for Batch {
 
     fn evolve(self, event: &Event) -> Result<Self, Impossible> {
         let state = self.name();
+        let impossible = || Impossible { event: event.name(), state };
         match (self, event) {
             (Self::Unopened, Event::Opened(opened)) => Ok(Self::Open(Arc::clone(opened))),
-            (Self::Open(opened), Event::Sealed(sealed)) => {
+            (Self::Open(opened), Event::Sealed(sealed)) if sealed.adds_up() => {
                 let (sealed, answers) = (Arc::clone(sealed), BTreeMap::new());
                 Ok(File { opened, sealed, answers }.into_state())
             }
-            (Self::Sealed(mut file), Event::Answered(answered)) => {
-                let lines = answered.lines.iter().cloned();
-                file.answers.extend(lines.map(|line| (line.payout, line.outcome)));
-                Ok(file.into_state())
+            (Self::Sealed(file), Event::Answered(answered)) => {
+                file.past(answered).map(File::into_state).ok_or_else(impossible)
             }
             (
                 Self::Unopened | Self::Open(_) | Self::Sealed(_) | Self::Answered(_),
                 Event::Opened(_) | Event::Sealed(_) | Event::Answered(_),
-            ) => Err(Impossible { event: event.name(), state }),
+            ) => Err(impossible()),
         }
     }
 }
@@ -295,10 +229,7 @@ impl Batch {
         match self {
             Self::Unopened => Err(Rejection::BatchNotOpened),
             Self::Open(opened) => {
-                let stranger = lines.iter().find(|line| !opened.payouts.contains(&line.payout));
-                if let Some(line) = stranger {
-                    return Err(Rejection::PayoutNotInFile { payout: line.payout });
-                }
+                shares_out(opened, &lines, &skipped)?;
                 let total = Money::sum(lines.iter().map(|line| line.amount))?;
                 Ok(vec![Event::Sealed(Arc::new(Sealed { lines, total, skipped }))])
             }
@@ -313,7 +244,29 @@ impl Batch {
     }
 }
 
+impl Sealed {
+    fn adds_up(&self) -> bool {
+        Money::sum(self.lines.iter().map(|line| line.amount)) == Ok(self.total)
+    }
+}
+
 impl File {
+    fn lines(&self) -> BTreeSet<PayoutId> {
+        self.sealed.lines.iter().map(|line| line.payout).collect()
+    }
+
+    /// The file past an answer; none if the answer is of no line, or of one answered before.
+    fn past(mut self, answered: &Answered) -> Option<Self> {
+        let lines = self.lines();
+        for AnswerLine { payout, outcome } in &answered.lines {
+            let fresh = self.answers.insert(*payout, outcome.clone()).is_none();
+            if !fresh || !lines.contains(payout) {
+                return None;
+            }
+        }
+        Some(self)
+    }
+
     fn into_state(self) -> Batch {
         if self.answers.len() == self.sealed.lines.len() {
             Batch::Answered(self)
@@ -323,12 +276,55 @@ impl File {
     }
 }
 
+/// Invariant 1: what was asked for is shared out between the lines and what is skipped.
+fn shares_out(opened: &Opened, lines: &[Line], skipped: &[PayoutId]) -> Result<(), Rejection> {
+    let asked: BTreeSet<_> = opened.payouts.iter().copied().collect();
+    let mut seen = BTreeSet::new();
+    for payout in lines.iter().map(|line| line.payout).chain(skipped.iter().copied()) {
+        if !asked.contains(&payout) {
+            return Err(Rejection::PayoutNotInFile { payout });
+        }
+        if !seen.insert(payout) {
+            return Err(Rejection::PayoutTwice { payout });
+        }
+    }
+    if let Some(payout) = asked.difference(&seen).next() {
+        return Err(Rejection::PayoutLeftOut { payout: *payout });
+    }
+    for (expected, Line { number: given, .. }) in (1..).zip(lines) {
+        if expected != *given {
+            return Err(Rejection::LineNumber { expected, given: *given });
+        }
+    }
+    Ok(())
+}
+
+fn bounded(line: &AnswerLine) -> Result<(), Rejection> {
+    let payout = line.payout;
+    match &line.outcome {
+        Outcome::Settled { reference } => {
+            let (limit, given) = (REFERENCE_MAX, reference.chars().count());
+            if (1..=limit).contains(&given) {
+                return Ok(());
+            }
+            Err(Rejection::AnswerReferenceLength { payout, limit, given })
+        }
+        Outcome::Returned { note, .. } => {
+            let (limit, given) = (NOTE_MAX, note.chars().count());
+            if given <= limit {
+                return Ok(());
+            }
+            Err(Rejection::AnswerNoteTooLong { payout, limit, given })
+        }
+    }
+}
+
 fn answer(file: &File, answered: Arc<Answered>) -> Result<Vec<Event>, Rejection> {
     if answered.on < file.opened.on {
         let (last, given) = (file.opened.on, answered.on);
         return Err(Rejection::BatchDateBefore { last, given });
     }
-    let lines: BTreeSet<_> = file.sealed.lines.iter().map(|line| line.payout).collect();
+    let lines = file.lines();
     let mut news = Vec::new();
     let mut seen = BTreeSet::new();
     for line in &answered.lines {
@@ -338,6 +334,7 @@ fn answer(file: &File, answered: Arc<Answered>) -> Result<Vec<Event>, Rejection>
         if !seen.insert(line.payout) {
             return Err(Rejection::PayoutTwice { payout: line.payout });
         }
+        bounded(line)?;
         match file.answers.get(&line.payout) {
             None => news.push(line.clone()),
             Some(before) if *before == line.outcome => {}

@@ -11,20 +11,31 @@
 //! # Invariants
 //!
 //! 1. (Invariant 4 of the engine) It is settled at most once, with exactly the approved benefit.
-//! 2. It stands in one bank file at a time.
+//! 2. It stands in one bank file at a time, and in the same one never again.
 //! 3. (Invariant 4 of the engine) A reversal is the exact opposite of the settlement.
+//! 4. Days never go backwards.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::decider::{Decider, Impossible};
 use crate::event::{StoredEvent, stored_events};
-use crate::id::{
-    BatchId, ClaimId, CoverId, MemberId, OrganisationId, PayoutId, PlanCode, Subject, VersionLabel,
-};
+use crate::id::{BatchId, PayoutId, Subject};
 use crate::money::Money;
+
+mod body;
+
+pub use body::*;
+
+/// The most times that a bank sends one payout back.
+pub const RETURNS_MAX: usize = 50;
+/// The most characters of a bank's reference.
+pub const REFERENCE_MAX: usize = 64;
+/// The most characters of a note.
+pub const NOTE_MAX: usize = 2_000;
 
 /// What may be asked of a payout.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,113 +85,6 @@ pub enum Event {
     Reversed(Reversed),
 }
 
-/// The benefit is owed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Created {
-    /// Its id.
-    pub payout: PayoutId,
-    /// The claim that was approved.
-    pub claim: ClaimId,
-    /// The cover it is paid from.
-    pub cover: CoverId,
-    /// Who is paid.
-    pub member: MemberId,
-    /// The plan.
-    pub plan: PlanCode,
-    /// The plan version.
-    pub version: VersionLabel,
-    /// The unit of the claim.
-    pub unit: OrganisationId,
-    /// The district of the claim, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub district: Option<OrganisationId>,
-    /// The approved benefit.
-    pub amount: Money,
-    /// The day of the approval.
-    pub on: Date,
-}
-
-/// It stands in a bank file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Batched {
-    /// The batch.
-    pub batch: BatchId,
-    /// The day.
-    pub on: Date,
-}
-
-/// The bank paid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settled {
-    /// The batch.
-    pub batch: BatchId,
-    /// The bank's reference.
-    pub reference: String,
-    /// How much.
-    pub amount: Money,
-    /// The day of the payment.
-    pub on: Date,
-}
-
-/// The bank sent it back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Returned {
-    /// The batch.
-    pub batch: BatchId,
-    /// Why, as a code.
-    pub reason: ReturnReason,
-    /// Why, in the bank's words.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub note: String,
-    /// The day.
-    pub on: Date,
-}
-
-/// Why a bank sends a payment back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReturnReason {
-    /// There is no such account (账号不存在).
-    AccountUnknown,
-    /// The name does not match the account (户名不符).
-    NameDiffers,
-    /// The account is closed or frozen (账户已销户或冻结).
-    AccountClosed,
-    /// Something else, said in the note.
-    Other,
-}
-
-/// What was wrong is right now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Corrected {
-    /// What was put right.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub note: String,
-    /// Who.
-    pub by: Subject,
-    /// The day.
-    pub on: Date,
-}
-
-/// The money was taken back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reversed {
-    /// How much.
-    pub amount: Money,
-    /// Why.
-    pub note: String,
-    /// Who.
-    pub by: Subject,
-    /// The day.
-    pub on: Date,
-}
-
 stored_events!(Event {
     Created => "PayoutCreated" @ 1,
     Batched => "PayoutBatched" @ 1,
@@ -206,6 +110,9 @@ pub enum Rejection {
     /// Invariant 2: it is not waiting to be paid.
     #[error("the payout is {state}, not due")]
     PayoutNotDue { state: &'static str },
+    /// Invariant 2: the bank sent it back from this very file.
+    #[error("the payout was returned from batch {batch}")]
+    PayoutLeftBatch { batch: BatchId },
     /// Invariant 2: it does not stand in this bank file.
     #[error("the payout is {state} and not part of batch {batch}")]
     PayoutNotInBatch { state: &'static str, batch: BatchId },
@@ -215,9 +122,18 @@ pub enum Rejection {
     /// Only a settled payout is reversed.
     #[error("the payout is {state}, not settled")]
     PayoutNotSettled { state: &'static str },
-    /// A day lies before the one it has to follow.
+    /// Invariant 4: the day lies before the last one.
     #[error("{given} lies before {last}")]
     PayoutDateBefore { last: Date, given: Date },
+    /// The bank sent it back as often as it may.
+    #[error("a payout is returned at most {limit} times")]
+    PayoutReturnedTooOften { limit: usize },
+    /// A reference says something, and not too much.
+    #[error("a reference has 1 to {limit} characters, not {given}")]
+    ReferenceLength { limit: usize, given: usize },
+    /// A note is longer than it may be.
+    #[error("a note has at most {limit} characters, not {given}")]
+    PayoutNoteTooLong { limit: usize, given: usize },
 }
 
 /// Where a payout stands.
@@ -227,15 +143,39 @@ pub enum Payout {
     #[default]
     Uncreated,
     /// It waits to be paid.
-    Due(Arc<Created>),
+    Due(Owed),
     /// It stands in a bank file.
-    Batched(Arc<Created>, Batched),
+    Batched(Owed, Batched),
     /// The bank sent it back.
-    Returned(Arc<Created>, Returned),
+    Returned(Owed, Returned),
     /// The bank paid.
-    Settled(Arc<Created>, Settled),
+    Settled(Owed, Settled),
     /// The money was taken back.
-    Reversed(Arc<Created>, Settled, Reversed),
+    Reversed(Owed, Settled, Reversed),
+}
+
+/// What is owed, and what came of it so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    created: Arc<Created>,
+    returns: BTreeMap<BatchId, Returned>,
+    // The last day on which it came to wait.
+    since: Date,
+}
+
+impl Owed {
+    fn new(created: &Arc<Created>) -> Self {
+        Self { created: Arc::clone(created), returns: BTreeMap::new(), since: created.on }
+    }
+
+    fn returned(mut self, returned: &Returned) -> Payout {
+        self.returns.insert(returned.batch, returned.clone());
+        Payout::Returned(self, returned.clone())
+    }
+
+    fn corrected(self, corrected: &Corrected) -> Payout {
+        Payout::Due(Self { since: corrected.on, ..self })
+    }
 }
 
 impl Decider for Payout {
@@ -257,25 +197,27 @@ impl Decider for Payout {
     fn evolve(self, event: &Event) -> Result<Self, Impossible> {
         let state = self.name();
         match (self, event) {
-            (Self::Uncreated, Event::Created(created)) => Ok(Self::Due(Arc::clone(created))),
-            (Self::Due(created), Event::Batched(batched)) => {
-                Ok(Self::Batched(created, batched.clone()))
-            }
-            (Self::Batched(created, batched), Event::Settled(settled))
-                if batched.batch == settled.batch && created.amount == settled.amount =>
+            (Self::Uncreated, Event::Created(created)) => Ok(Self::Due(Owed::new(created))),
+            (Self::Due(owed), Event::Batched(batched))
+                if !owed.returns.contains_key(&batched.batch) =>
             {
-                Ok(Self::Settled(created, settled.clone()))
+                Ok(Self::Batched(owed, batched.clone()))
             }
-            (Self::Batched(created, batched), Event::Returned(returned))
+            (Self::Batched(owed, batched), Event::Settled(settled))
+                if batched.batch == settled.batch && owed.created.amount == settled.amount =>
+            {
+                Ok(Self::Settled(owed, settled.clone()))
+            }
+            (Self::Batched(owed, batched), Event::Returned(returned))
                 if batched.batch == returned.batch =>
             {
-                Ok(Self::Returned(created, returned.clone()))
+                Ok(owed.returned(returned))
             }
-            (Self::Returned(created, _), Event::Corrected(_)) => Ok(Self::Due(created)),
-            (Self::Settled(created, settled), Event::Reversed(reversed))
+            (Self::Returned(owed, _), Event::Corrected(corrected)) => Ok(owed.corrected(corrected)),
+            (Self::Settled(owed, settled), Event::Reversed(reversed))
                 if settled.amount == reversed.amount =>
             {
-                Ok(Self::Reversed(created, settled, reversed.clone()))
+                Ok(Self::Reversed(owed, settled, reversed.clone()))
             }
             (
                 _,
@@ -309,14 +251,18 @@ impl Payout {
     /// # Errors
     ///
     /// [`Rejection::PayoutNotCreated`].
-    pub const fn created(&self) -> Result<&Arc<Created>, Rejection> {
+    pub fn created(&self) -> Result<&Arc<Created>, Rejection> {
+        self.owed().map(|owed| &owed.created)
+    }
+
+    const fn owed(&self) -> Result<&Owed, Rejection> {
         match self {
             Self::Uncreated => Err(Rejection::PayoutNotCreated),
-            Self::Due(created)
-            | Self::Batched(created, _)
-            | Self::Returned(created, _)
-            | Self::Settled(created, _)
-            | Self::Reversed(created, _, _) => Ok(created),
+            Self::Due(owed)
+            | Self::Batched(owed, _)
+            | Self::Returned(owed, _)
+            | Self::Settled(owed, _)
+            | Self::Reversed(owed, _, _) => Ok(owed),
         }
     }
 
@@ -330,54 +276,61 @@ impl Payout {
     }
 
     fn batch(&self, batched: Batched) -> Result<Vec<Event>, Rejection> {
-        let created = self.created()?;
+        let owed = self.owed()?;
         if let Self::Batched(_, before) = self
             && before.batch == batched.batch
         {
             return Ok(Vec::new());
         }
+        if owed.returns.contains_key(&batched.batch) {
+            return Err(Rejection::PayoutLeftBatch { batch: batched.batch });
+        }
         let Self::Due(_) = self else {
             return Err(Rejection::PayoutNotDue { state: self.name() });
         };
-        follows(created.on, batched.on)?;
+        follows(owed.since, batched.on)?;
         Ok(vec![Event::Batched(batched)])
     }
 
     fn settle(&self, batch: BatchId, reference: String, on: Date) -> Result<Vec<Event>, Rejection> {
-        let created = self.created()?;
-        if let Self::Settled(_, before) = self
+        let amount = self.created()?.amount;
+        // Settled before, even if it was taken back since.
+        if let Self::Settled(_, before) | Self::Reversed(_, before, _) = self
             && before.batch == batch
             && before.reference == reference
         {
             return Ok(Vec::new());
         }
-        let amount = created.amount;
         self.in_batch(batch, on)?;
+        reference_holds(&reference)?;
         Ok(vec![Event::Settled(Settled { batch, reference, amount, on })])
     }
 
     fn give_back(&self, returned: Returned) -> Result<Vec<Event>, Rejection> {
-        self.created()?;
-        if let Self::Returned(_, before) = self
-            && *before == returned
-        {
+        // Returned before, even if it was put right and paid since.
+        if self.owed()?.returns.get(&returned.batch) == Some(&returned) {
             return Ok(Vec::new());
         }
         self.in_batch(returned.batch, returned.on)?;
+        note_holds(&returned.note)?;
         Ok(vec![Event::Returned(returned)])
     }
 
     fn correct(&self, corrected: Corrected) -> Result<Vec<Event>, Rejection> {
-        self.created()?;
+        let owed = self.owed()?;
         let Self::Returned(_, returned) = self else {
             return Err(Rejection::PayoutNotReturned { state: self.name() });
         };
+        if owed.returns.len() >= RETURNS_MAX {
+            return Err(Rejection::PayoutReturnedTooOften { limit: RETURNS_MAX });
+        }
         follows(returned.on, corrected.on)?;
+        note_holds(&corrected.note)?;
         Ok(vec![Event::Corrected(corrected)])
     }
 
     fn reverse(&self, note: String, by: Subject, on: Date) -> Result<Vec<Event>, Rejection> {
-        self.created()?;
+        self.owed()?;
         if let Self::Reversed(..) = self {
             return Ok(Vec::new());
         }
@@ -385,6 +338,7 @@ impl Payout {
             return Err(Rejection::PayoutNotSettled { state: self.name() });
         };
         follows(settled.on, on)?;
+        note_holds(&note)?;
         Ok(vec![Event::Reversed(Reversed { amount: settled.amount, note, by, on })])
     }
 
@@ -402,8 +356,23 @@ impl Payout {
     }
 }
 
+/// Invariant 4.
 fn follows(last: Date, given: Date) -> Result<(), Rejection> {
     if given < last { Err(Rejection::PayoutDateBefore { last, given }) } else { Ok(()) }
+}
+
+fn reference_holds(reference: &str) -> Result<(), Rejection> {
+    let (limit, given) = (REFERENCE_MAX, reference.chars().count());
+    if (1..=limit).contains(&given) {
+        Ok(())
+    } else {
+        Err(Rejection::ReferenceLength { limit, given })
+    }
+}
+
+fn note_holds(note: &str) -> Result<(), Rejection> {
+    let (limit, given) = (NOTE_MAX, note.chars().count());
+    if given > limit { Err(Rejection::PayoutNoteTooLong { limit, given }) } else { Ok(()) }
 }
 
 #[cfg(test)]

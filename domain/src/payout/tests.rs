@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::decider::replay;
+use crate::id::{ClaimId, CoverId, MemberId};
 use crate::testing::given;
 
 #[test]
@@ -56,9 +57,111 @@ fn a_returned_payout_is_corrected_and_paid_again_once() {
     history.push(Event::Batched(into(2)));
     given::<Payout>(history.clone()).when(settle(2)).then([settled(2)]);
     history.push(settled(2));
+    given::<Payout>(history.clone()).when(Command::Return(returned_body(1))).then_nothing();
     given::<Payout>(history)
         .when(Command::Batch(into(3)))
         .then_rejected(Rejection::PayoutNotDue { state: "settled" });
+}
+
+#[test]
+fn a_payout_never_goes_back_into_a_bank_file_that_it_left() {
+    let mut history = in_batch(1);
+    history.push(Event::Returned(returned_body(1)));
+    history.push(Event::Corrected(corrected_body()));
+    given::<Payout>(history.clone())
+        .when(Command::Batch(into(1)))
+        .then_rejected(Rejection::PayoutLeftBatch { batch: batch(1) });
+    given::<Payout>(history.clone())
+        .when(settle(1))
+        .then_rejected(Rejection::PayoutNotInBatch { state: "due", batch: batch(1) });
+    history.push(Event::Batched(into(1)));
+    assert!(replay::<Payout, _>(&history).is_err());
+}
+
+#[test]
+fn a_payout_is_returned_a_bounded_number_of_times() {
+    let mut history = vec![created()];
+    for number in 0..RETURNS_MAX as u128 {
+        history.push(Event::Batched(into(number)));
+        history.push(Event::Returned(returned_body(number)));
+        history.push(Event::Corrected(corrected_body()));
+    }
+    history.pop();
+    given::<Payout>(history)
+        .when(Command::Correct(corrected_body()))
+        .then_rejected(Rejection::PayoutReturnedTooOften { limit: RETURNS_MAX });
+}
+
+#[test]
+fn days_never_go_backwards() {
+    let before = |last: &str, given: &str| Rejection::PayoutDateBefore {
+        last: day(last),
+        given: day(given),
+    };
+    let early = |on: &str| day(on);
+    given::<Payout>([created()])
+        .when(Command::Batch(Batched { on: early("2014-11-30"), ..into(1) }))
+        .then_rejected(before("2014-12-01", "2014-11-30"));
+    let on = early("2014-12-09");
+    given::<Payout>(in_batch(1))
+        .when(Command::Settle { batch: batch(1), reference: "R1".into(), on })
+        .then_rejected(before("2014-12-10", "2014-12-09"));
+    given::<Payout>(in_batch(1))
+        .when(Command::Return(Returned { on, ..returned_body(1) }))
+        .then_rejected(before("2014-12-10", "2014-12-09"));
+    let mut returned = in_batch(1);
+    returned.push(Event::Returned(returned_body(1)));
+    let on = early("2014-12-19");
+    given::<Payout>(returned.clone())
+        .when(Command::Correct(Corrected { on, ..corrected_body() }))
+        .then_rejected(before("2014-12-20", "2014-12-19"));
+    returned.push(Event::Corrected(corrected_body()));
+    given::<Payout>(returned)
+        .when(Command::Batch(Batched { on: early("2014-12-20"), ..into(2) }))
+        .then_rejected(before("2014-12-21", "2014-12-20"));
+    let mut paid = in_batch(1);
+    paid.push(settled(1));
+    given::<Payout>(paid)
+        .when(Command::Reverse { note: "误付".into(), by: "o3".parse().unwrap(), on })
+        .then_rejected(before("2014-12-20", "2014-12-19"));
+}
+
+#[test]
+fn texts_are_of_bounded_length() {
+    for length in [0, REFERENCE_MAX + 1] {
+        let (batch, on) = (batch(1), day("2014-12-20"));
+        given::<Payout>(in_batch(1))
+            .when(Command::Settle { batch, reference: "R".repeat(length), on })
+            .then_rejected(Rejection::ReferenceLength { limit: REFERENCE_MAX, given: length });
+    }
+    let note = "长".repeat(NOTE_MAX + 1);
+    let long = || Rejection::PayoutNoteTooLong { limit: NOTE_MAX, given: NOTE_MAX + 1 };
+    given::<Payout>(in_batch(1))
+        .when(Command::Return(Returned { note: note.clone(), ..returned_body(1) }))
+        .then_rejected(long());
+    let mut history = in_batch(1);
+    history.push(Event::Returned(returned_body(1)));
+    given::<Payout>(history)
+        .when(Command::Correct(Corrected { note: note.clone(), ..corrected_body() }))
+        .then_rejected(long());
+    let mut history = in_batch(1);
+    history.push(settled(1));
+    given::<Payout>(history)
+        .when(Command::Reverse { note, by: "o3".parse().unwrap(), on: day("2015-01-20") })
+        .then_rejected(long());
+}
+
+#[test]
+fn nothing_is_asked_of_a_payout_that_does_not_exist() {
+    for command in [
+        Command::Batch(into(1)),
+        settle(1),
+        Command::Return(returned_body(1)),
+        Command::Correct(corrected_body()),
+        reverse(),
+    ] {
+        given::<Payout>([]).when(command).then_rejected(Rejection::PayoutNotCreated);
+    }
 }
 
 #[test]
@@ -70,11 +173,6 @@ fn only_a_returned_payout_is_corrected() {
 
 #[test]
 fn a_reversal_is_the_exact_opposite_and_happens_once() {
-    let reverse = || Command::Reverse {
-        note: "误付".into(),
-        by: "o3".parse().unwrap(),
-        on: day("2015-01-20"),
-    };
     let reversed = Event::Reversed(Reversed {
         amount: body(900).amount,
         note: "误付".into(),
@@ -88,7 +186,8 @@ fn a_reversal_is_the_exact_opposite_and_happens_once() {
     history.push(settled(1));
     given::<Payout>(history.clone()).when(reverse()).then([reversed.clone()]);
     history.push(reversed);
-    given::<Payout>(history).when(reverse()).then_nothing();
+    given::<Payout>(history.clone()).when(reverse()).then_nothing();
+    given::<Payout>(history).when(settle(1)).then_nothing();
 }
 
 #[test]
@@ -101,14 +200,33 @@ fn a_settlement_of_another_amount_is_corrupt() {
 
 proptest! {
     #[test]
-    fn no_commands_settle_a_payout_twice(commands in prop::collection::vec(any_command(), 0..40)) {
-        let mut history = vec![created()];
+    fn any_commands_keep_the_invariants(commands in prop::collection::vec(any_command(), 0..40)) {
+        let mut live = Payout::default();
+        let mut history = Vec::new();
         for command in commands {
-            let payout: Payout = replay(&history).unwrap();
-            history.extend(payout.decide(command).unwrap_or_default());
+            let events = live.decide(command.clone()).unwrap_or_default();
+            live = events.iter().try_fold(live, Payout::evolve).unwrap();
+            if !matches!(command, Command::Correct(_)) && !events.is_empty() {
+                prop_assert_eq!(live.decide(command), Ok(Vec::new()), "asked again");
+            }
+            history.extend(events);
         }
-        let settled = history.iter().filter(|event| matches!(event, Event::Settled(_))).count();
-        prop_assert!(settled <= 1);
+        let mut flow = Vec::new();
+        let mut batches = Vec::new();
+        for event in &history {
+            match event {
+                Event::Settled(body) => flow.push(body.amount.fen()),
+                Event::Reversed(body) => flow.push(body.amount.fen().wrapping_neg()),
+                Event::Batched(body) => batches.push(body.batch),
+                Event::Created(_) | Event::Returned(_) | Event::Corrected(_) => {}
+            }
+        }
+        prop_assert!(matches!(flow[..], [] | [90_000] | [90_000, -90_000]), "{flow:?}");
+        let files = batches.len();
+        batches.sort_unstable();
+        batches.dedup();
+        prop_assert_eq!(batches.len(), files, "twice in one file");
+        prop_assert_eq!(replay::<Payout, _>(&history), Ok(live));
     }
 }
 
@@ -118,6 +236,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         (1..4_u128).prop_map(settle),
         (1..4_u128).prop_map(|number| Command::Return(returned_body(number))),
         Just(Command::Correct(corrected_body())),
+        Just(Command::Create(body(900))),
+        Just(reverse()),
     ]
 }
 
@@ -145,7 +265,9 @@ fn batch(number: u128) -> BatchId {
 }
 
 fn into(number: u128) -> Batched {
-    Batched { batch: batch(number), on: day("2014-12-10") }
+    // The second and later files follow the correction.
+    let on = if number < 2 { "2014-12-10" } else { "2014-12-21" };
+    Batched { batch: batch(number), on: day(on) }
 }
 
 fn in_batch(number: u128) -> Vec<Event> {
@@ -153,7 +275,11 @@ fn in_batch(number: u128) -> Vec<Event> {
 }
 
 fn settle(number: u128) -> Command {
-    Command::Settle { batch: batch(number), reference: "R1".into(), on: day("2014-12-20") }
+    Command::Settle { batch: batch(number), reference: "R1".into(), on: answer_day(number) }
+}
+
+fn reverse() -> Command {
+    Command::Reverse { note: "误付".into(), by: "o3".parse().unwrap(), on: day("2015-01-20") }
 }
 
 fn settled(number: u128) -> Event {
@@ -161,8 +287,12 @@ fn settled(number: u128) -> Event {
         batch: batch(number),
         reference: "R1".into(),
         amount: body(900).amount,
-        on: day("2014-12-20"),
+        on: answer_day(number),
     })
+}
+
+fn answer_day(number: u128) -> Date {
+    day(if number < 2 { "2014-12-20" } else { "2014-12-21" })
 }
 
 fn returned_body(number: u128) -> Returned {
@@ -170,7 +300,7 @@ fn returned_body(number: u128) -> Returned {
         batch: batch(number),
         reason: ReturnReason::AccountUnknown,
         note: String::new(),
-        on: day("2014-12-20"),
+        on: answer_day(number),
     }
 }
 
