@@ -2,6 +2,8 @@
 
 #![expect(clippy::panic, reason = "a broken scenario is a failed test")]
 
+pub mod golden;
+
 use std::fmt::Debug;
 
 use crate::decider::{Decider, replay};

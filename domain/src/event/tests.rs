@@ -3,42 +3,24 @@
 //! `Name.v1.json` has every field of the event, `Name.v1.bare.json` only those that are always
 //! there.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use super::Unreadable;
 use crate::history::Event;
-
-/// Every golden file: its name without `.json`, and its body.
-fn golden() -> BTreeMap<String, String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
-    fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            let name = name.strip_suffix(".json").unwrap_or_else(|| panic!("{name}: not JSON"));
-            (name.to_owned(), fs::read_to_string(&path).unwrap().trim_end().to_owned())
-        })
-        .collect()
-}
+use crate::testing::golden;
 
 #[test]
 fn every_golden_event_is_read_and_written_back_byte_for_byte() {
-    for (file, body) in golden() {
-        let (name, version) = file.split_once(".v").unwrap();
-        let version = version.split('.').next().unwrap().parse().unwrap();
-        let event = Event::decode(name, version, body.as_bytes())
-            .unwrap_or_else(|unreadable| panic!("{file}: {unreadable}"));
-        assert_eq!((event.name(), event.version()), (name, version), "{file}");
+    for (file, body) in golden::files() {
+        let event = golden::event(&file, &body);
+        assert_eq!((event.name(), event.version()), golden::split(&file));
         assert_eq!(String::from_utf8(event.encode()).unwrap(), body, "{file}");
     }
 }
 
 #[test]
 fn every_event_has_a_golden_file() {
-    let files = golden();
+    let files = golden::files();
     let missing: Vec<_> = Event::NAMES
         .iter()
         .copied()
@@ -57,8 +39,8 @@ fn no_two_aggregates_record_events_of_one_name() {
 
 #[test]
 fn an_event_of_an_unknown_name_version_or_field_is_a_named_error() {
-    for (file, body) in golden() {
-        let (name, _) = file.split_once(".v").unwrap();
+    for (file, body) in golden::files() {
+        let (name, _) = golden::split(&file);
         let read = |name: &str, version, body: &str| Event::decode(name, version, body.as_bytes());
         assert_eq!(
             read("NobodyRecordsThis", 1, &body),
@@ -76,8 +58,8 @@ fn an_event_of_an_unknown_name_version_or_field_is_a_named_error() {
 
 #[test]
 fn an_unreadable_event_says_where_but_repeats_nothing_personal() {
-    let body =
-        golden()["MemberRegistered.v1"].replace("\"110228198506150022\"", "110228198506150022");
+    let body = golden::files()["MemberRegistered.v1"]
+        .replace("\"110228198506150022\"", "110228198506150022");
     let unreadable = Event::decode("MemberRegistered", 1, body.as_bytes()).unwrap_err();
     let Unreadable::Malformed { why, .. } = &unreadable else { panic!("{unreadable}") };
     assert!(why.starts_with("Data error at person.resident_id"), "{why}");
@@ -86,7 +68,7 @@ fn an_unreadable_event_says_where_but_repeats_nothing_personal() {
 
 #[test]
 fn personal_data_stands_in_the_one_sub_object_of_member_events() {
-    for (file, body) in golden() {
+    for (file, body) in golden::files() {
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         let of_a_person = ["MemberRegistered", "MemberPersonCorrected"];
         let expected = of_a_person.iter().any(|name| file.starts_with(name));

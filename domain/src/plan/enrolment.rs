@@ -33,7 +33,7 @@ pub struct Enrolment {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<Requirement>,
     /// How many units (份) may be bought; one if left out.
-    #[serde(default, skip_serializing_if = "Units::is_one")]
+    #[serde(default)]
     pub units: Units,
     /// The part of the staff that must take part, by the size of the staff.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

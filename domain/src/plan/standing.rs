@@ -56,8 +56,11 @@ impl PlanVersion {
         let value = serde_json::to_value(self).unwrap_or_default();
         let mut found = Vec::new();
         walk(&value, &mut String::new(), &mut found);
+        // One unit is the absence of a choice, not a figure that somebody has to know.
+        let no_choice = self.enrolment.units.is_one();
         found
             .into_iter()
+            .filter(|(path, _)| !(no_choice && path.starts_with("/enrolment/units/")))
             .map(|(path, value)| Figure { standing: self.standing_of(&path), path, value })
             .collect()
     }

@@ -1,0 +1,89 @@
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn actor(role: Role) -> Actor {
+    let organisation = (role == Role::Handler).then(|| "beiyi".parse().unwrap());
+    Actor { subject: "beiyi-01".parse().unwrap(), role, organisation }
+}
+
+fn now() -> Timestamp {
+    "2014-11-30T08:00:00Z".parse().unwrap()
+}
+
+fn later(days: i64) -> Timestamp {
+    now().checked_add(SignedDuration::from_hours(days.saturating_mul(24))).unwrap()
+}
+
+#[test]
+fn a_token_stands_for_its_subject_until_it_expires() {
+    let key = TokenKey::fresh().unwrap();
+    let (issuer, verifier) = (Issuer::new(&key).unwrap(), Verifier::new(&key));
+    let token = issuer.issue(&actor(Role::Handler), now(), 30).unwrap();
+    let header = format!("Bearer {token}");
+    for _ in 0..2 {
+        let verified = verifier.verify(Some(&header), later(29)).unwrap();
+        assert_eq!(*verified, actor(Role::Handler));
+    }
+    assert_eq!(verifier.verify(Some(&header), later(30)), Err(TokenError::Expired));
+}
+
+#[test]
+fn a_token_of_another_key_or_another_algorithm_is_refused() {
+    let (key, other) = (TokenKey::fresh().unwrap(), TokenKey::fresh().unwrap());
+    let verifier = Verifier::new(&key);
+    let foreign = Issuer::new(&other).unwrap().issue(&actor(Role::Auditor), now(), 1).unwrap();
+    let verify = |token: &str| verifier.verify(Some(&format!("Bearer {token}")), now());
+    assert_eq!(verify(&foreign), Err(TokenError::Invalid));
+
+    // No signature at all, in a header that says so.
+    let (_, body) = foreign.split_once('.').unwrap();
+    let (body, _) = body.split_once('.').unwrap();
+    let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{body}.");
+    assert_eq!(verify(&none), Err(TokenError::Invalid));
+    for text in ["", "a.b.c", &"x".repeat(5_000)] {
+        assert!(verify(text).is_err());
+    }
+}
+
+#[test]
+fn a_call_without_a_bearer_token_is_told_so() {
+    let verifier = Verifier::new(&TokenKey::fresh().unwrap());
+    for header in [None, Some(""), Some("Basic abc"), Some("Bearer")] {
+        assert_eq!(verifier.verify(header, now()), Err(TokenError::Missing), "{header:?}");
+    }
+}
+
+#[test]
+fn a_handler_without_an_organisation_gets_no_token() {
+    let issuer = Issuer::new(&TokenKey::fresh().unwrap()).unwrap();
+    let nobody = Actor { organisation: None, ..actor(Role::Handler) };
+    assert_eq!(issuer.issue(&nobody, now(), 1), Err(IssueError::OrganisationMissing));
+    assert_eq!(issuer.issue(&actor(Role::Analyst), now(), 0), Err(IssueError::Days(0)));
+}
+
+#[test]
+fn the_keys_of_a_folder_are_made_once_and_read_by_their_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = TokenKey::open(folder.path()).unwrap();
+    let again = TokenKey::open(folder.path()).unwrap();
+    assert_eq!(first.public_bytes(), again.public_bytes());
+
+    let path = folder.path().join("token.key");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(TokenKey::open(folder.path()), Err(keys::KeyError::Open { mode: 0o644, .. })));
+    std::fs::write(&path, "no key").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(matches!(TokenKey::open(folder.path()), Err(keys::KeyError::NotAKey { .. })));
+}
+
+#[test]
+fn a_resident_id_hashes_alike_under_one_key_only() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let id = "110228198506150022".parse().unwrap();
+    let hash = |folder: &std::path::Path| keys::ResidentHasher::open(folder).unwrap().hash(&id);
+    assert_eq!(hash(one.path()), hash(one.path()));
+    assert_ne!(hash(one.path()), hash(other.path()));
+}

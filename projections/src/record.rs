@@ -1,0 +1,158 @@
+//! Tables and their rows, told once: the type of a row is also the table's schema.
+
+use crate::value::{Kind, Value};
+
+/// A table of a view.
+#[derive(Debug)]
+pub struct Table {
+    /// What SQL calls it.
+    pub name: &'static str,
+    /// What a row of it is.
+    pub about: &'static str,
+    /// Whether it holds personal data: names, numbers of people.
+    pub personal: bool,
+    /// Its columns, those of the key first.
+    pub columns: &'static [ColumnDef],
+    /// How many columns make up the key.
+    pub key: usize,
+    /// Further indexes: lists of columns.
+    pub indexes: &'static [&'static str],
+}
+
+/// A column of a table.
+#[derive(Debug)]
+pub struct ColumnDef {
+    /// What SQL calls it.
+    pub name: &'static str,
+    /// What it says.
+    pub about: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it may hold nothing.
+    pub nullable: bool,
+}
+
+impl Table {
+    /// The columns of the key.
+    pub fn key_columns(&self) -> impl Iterator<Item = &'static ColumnDef> {
+        self.columns.iter().take(self.key)
+    }
+
+    /// The column of this name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&'static ColumnDef> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+/// What a database holds cannot be a row of the table: it was changed by other hands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a row of {table} is not as it was written")]
+pub struct Unfit {
+    /// The table.
+    pub table: &'static str,
+}
+
+/// A row of a table.
+pub trait Record: Clone + Send + Sync + 'static {
+    /// What tells rows apart.
+    type Key: Clone + Ord + std::hash::Hash + Send + 'static;
+    /// The table it is a row of.
+    const TABLE: &'static Table;
+    /// What tells it apart from other rows.
+    fn key(&self) -> Self::Key;
+    /// The values of a key, in the order of its columns.
+    fn key_values(key: &Self::Key) -> Vec<Value>;
+    /// The values of the row, in the order of the columns.
+    fn values(&self) -> Vec<Value>;
+    /// The row of such values.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfit`].
+    fn from_values(values: Vec<Value>) -> Result<Self, Unfit>;
+}
+
+/// Defines the type of a row and, with it, its table.
+///
+/// `key` and `columns` are the fields in order; the documentation of a field is the comment of
+/// its column; `index` lists further indexes.
+macro_rules! record {
+    (@personal) => { false };
+    (@personal personal) => { true };
+    (
+        $(#[doc = $about:literal])+
+        $row:ident = $table:literal $($personal:ident)?;
+        key { $($(#[doc = $key_about:literal])+ $key:ident: $key_type:ty,)+ }
+        columns { $($(#[doc = $column_about:literal])+ $column:ident: $column_type:ty,)* }
+        $(index { $($index:literal),+ $(,)? })?
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $row {
+            $($(#[doc = $key_about])+ pub $key: $key_type,)+
+            $($(#[doc = $column_about])+ pub $column: $column_type,)*
+        }
+
+        impl $crate::record::Record for $row {
+            type Key = ($($key_type,)+);
+
+            const TABLE: &'static $crate::record::Table = &$crate::record::Table {
+                name: $table,
+                about: concat!($($about),+),
+                personal: $crate::record::record!(@personal $($personal)?),
+                columns: &[
+                    $($crate::record::ColumnDef {
+                        name: stringify!($key),
+                        about: concat!($($key_about),+),
+                        kind: <$key_type as $crate::value::Column>::KIND,
+                        nullable: <$key_type as $crate::value::Column>::NULLABLE,
+                    },)+
+                    $($crate::record::ColumnDef {
+                        name: stringify!($column),
+                        about: concat!($($column_about),+),
+                        kind: <$column_type as $crate::value::Column>::KIND,
+                        nullable: <$column_type as $crate::value::Column>::NULLABLE,
+                    },)*
+                ],
+                key: [$(stringify!($key)),+].len(),
+                indexes: &[$($($index),+)?],
+            };
+
+            fn key(&self) -> Self::Key {
+                ($(self.$key.clone(),)+)
+            }
+
+            fn key_values(key: &Self::Key) -> Vec<$crate::value::Value> {
+                let ($($key,)+) = key;
+                vec![$($crate::value::Column::to_value($key)),+]
+            }
+
+            fn values(&self) -> Vec<$crate::value::Value> {
+                vec![
+                    $($crate::value::Column::to_value(&self.$key),)+
+                    $($crate::value::Column::to_value(&self.$column),)*
+                ]
+            }
+
+            fn from_values(
+                values: Vec<$crate::value::Value>,
+            ) -> Result<Self, $crate::record::Unfit> {
+                let unfit = || $crate::record::Unfit { table: $table };
+                let mut values = values.into_iter();
+                let row = Self {
+                    $($key: values
+                        .next()
+                        .and_then($crate::value::Column::from_value)
+                        .ok_or_else(unfit)?,)+
+                    $($column: values
+                        .next()
+                        .and_then($crate::value::Column::from_value)
+                        .ok_or_else(unfit)?,)*
+                };
+                if values.next().is_none() { Ok(row) } else { Err(unfit()) }
+            }
+        }
+    };
+}
+pub(crate) use record;

@@ -1,0 +1,285 @@
+//! The rows that a fold works on: held in memory while a batch is folded, written once at its end.
+
+use std::collections::HashMap;
+
+use crate::record::{Record, Table, Unfit};
+use crate::value::Value;
+
+/// Rows that were not touched since this many others came in are let go of after a commit.
+const ROWS_KEPT: usize = 4_096;
+
+/// Where rows are read from that are not in memory.
+pub trait Source {
+    /// The values of the row of `table` with this key, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`] when the database does not answer, or not sensibly.
+    fn load(
+        &mut self,
+        table: &'static Table,
+        key: &[Value],
+    ) -> Result<Option<Vec<Value>>, DatabaseError>;
+}
+
+/// Where changed rows are written to.
+pub trait Sink {
+    /// Writes a row that the table does not have yet.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`]; a row that the table does have is an error too.
+    fn insert(&mut self, table: &'static Table, row: &[Value]) -> Result<(), DatabaseError>;
+    /// Writes a row over the one with the same key.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    fn update(&mut self, table: &'static Table, row: &[Value]) -> Result<(), DatabaseError>;
+    /// Removes the row with this key.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    fn delete(&mut self, table: &'static Table, key: &[Value]) -> Result<(), DatabaseError>;
+}
+
+/// The database of the views does not answer, or not sensibly.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    /// It said so.
+    #[error("the database of the views: {0}")]
+    Refused(String),
+    /// A row is not as it was written.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+}
+
+impl From<rusqlite::Error> for DatabaseError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+/// A row stands where a new one should go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{table} has this row already")]
+pub struct Taken {
+    /// The table.
+    pub table: &'static str,
+}
+
+/// Rows of one table, as far as they are in memory.
+pub struct Rows<R: Record> {
+    recent: HashMap<R::Key, Held<R>>,
+    older: HashMap<R::Key, Held<R>>,
+    // Keys of rows that changed since the last commit; a key may stand twice.
+    changed: Vec<R::Key>,
+}
+
+struct Held<R> {
+    // Absent rows are remembered too, until the commit.
+    row: Option<R>,
+    change: Change,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    None,
+    Inserted,
+    Updated,
+    Deleted,
+}
+
+impl<R: Record> Default for Rows<R> {
+    fn default() -> Self {
+        Self { recent: HashMap::new(), older: HashMap::new(), changed: Vec::new() }
+    }
+}
+
+impl<R: Record> Rows<R> {
+    fn held(
+        &mut self,
+        key: &R::Key,
+        source: &mut dyn Source,
+    ) -> Result<&mut Held<R>, DatabaseError> {
+        if !self.recent.contains_key(key) {
+            let held = match self.older.remove(key) {
+                Some(held) => held,
+                None => {
+                    let values = source.load(R::TABLE, &R::key_values(key))?;
+                    let row = values.map(R::from_values).transpose()?;
+                    Held { row, change: Change::None }
+                }
+            };
+            self.recent.insert(key.clone(), held);
+        }
+        let gone = || DatabaseError::Refused("a row left memory while it was in use".into());
+        self.recent.get_mut(key).ok_or_else(gone)
+    }
+
+    /// The row of this key.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    pub fn get(
+        &mut self,
+        key: &R::Key,
+        source: &mut dyn Source,
+    ) -> Result<Option<&R>, DatabaseError> {
+        Ok(self.held(key, source)?.row.as_ref())
+    }
+
+    /// The row of this key, to be changed.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    pub fn edit(
+        &mut self,
+        key: &R::Key,
+        source: &mut dyn Source,
+    ) -> Result<Option<&mut R>, DatabaseError> {
+        let held = self.held(key, source)?;
+        let fresh = held.row.is_some() && held.change == Change::None;
+        if fresh {
+            held.change = Change::Updated;
+            self.changed.push(key.clone());
+        }
+        Ok(self.recent.get_mut(key).and_then(|held| held.row.as_mut()))
+    }
+
+    /// The row of this key, to be changed; `otherwise` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    pub fn edit_or(
+        &mut self,
+        key: &R::Key,
+        source: &mut dyn Source,
+        otherwise: impl FnOnce() -> R,
+    ) -> Result<&mut R, DatabaseError> {
+        let held = self.held(key, source)?;
+        let before = held.change;
+        if held.row.is_none() {
+            held.change =
+                if before == Change::Deleted { Change::Updated } else { Change::Inserted };
+        } else if before == Change::None {
+            held.change = Change::Updated;
+        }
+        if before == Change::None {
+            self.changed.push(key.clone());
+        }
+        let gone = || DatabaseError::Refused("a row left memory while it was in use".into());
+        let held = self.recent.get_mut(key).ok_or_else(gone)?;
+        Ok(held.row.get_or_insert_with(otherwise))
+    }
+
+    /// Adds a row that the table cannot have yet. The database is asked only when it is written.
+    ///
+    /// # Errors
+    ///
+    /// [`Taken`] if it is known to have it.
+    pub fn create(&mut self, row: R) -> Result<(), Taken> {
+        let key = row.key();
+        let before = self.recent.remove(&key).or_else(|| self.older.remove(&key));
+        let change = match &before {
+            Some(Held { row: Some(_), .. }) => {
+                self.recent.extend(before.map(|held| (key, held)));
+                return Err(Taken { table: R::TABLE.name });
+            }
+            Some(Held { change: Change::Deleted, .. }) => Change::Updated,
+            Some(Held { row: None, .. }) | None => Change::Inserted,
+        };
+        self.changed.push(key.clone());
+        self.recent.insert(key, Held { row: Some(row), change });
+        Ok(())
+    }
+
+    /// Takes a row away; the row as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    pub fn remove(
+        &mut self,
+        key: &R::Key,
+        source: &mut dyn Source,
+    ) -> Result<Option<R>, DatabaseError> {
+        let held = self.held(key, source)?;
+        let row = held.row.take();
+        if row.is_some() {
+            // A row that the database never saw needs no deletion, only to be forgotten.
+            let inserted = held.change == Change::Inserted;
+            held.change = if inserted { Change::None } else { Change::Deleted };
+            self.changed.push(key.clone());
+        }
+        Ok(row)
+    }
+}
+
+/// What the worker does with rows, whatever they are rows of.
+pub trait Buffer: Send {
+    /// The table.
+    fn table(&self) -> &'static Table;
+    /// How many rows are waiting to be written.
+    fn changed(&self) -> usize;
+    /// Writes what changed, in the order of keys.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    fn write(&mut self, sink: &mut dyn Sink) -> Result<(), DatabaseError>;
+    /// Takes note that what was written is committed.
+    fn settle(&mut self);
+    /// Forgets every row: the database alone knows them.
+    fn forget(&mut self);
+}
+
+impl<R: Record> Buffer for Rows<R> {
+    fn table(&self) -> &'static Table {
+        R::TABLE
+    }
+
+    fn changed(&self) -> usize {
+        self.changed.len()
+    }
+
+    fn write(&mut self, sink: &mut dyn Sink) -> Result<(), DatabaseError> {
+        // Neighbours in the table's tree are written one after the other, in an order that the
+        // same log always gives.
+        self.changed.sort_unstable();
+        self.changed.dedup();
+        for key in &self.changed {
+            let Some(held) = self.recent.get(key).or_else(|| self.older.get(key)) else {
+                continue;
+            };
+            match (&held.row, held.change) {
+                (_, Change::None) | (None, Change::Inserted | Change::Updated) => {}
+                (Some(row), Change::Inserted) => sink.insert(R::TABLE, &row.values())?,
+                (Some(row), Change::Updated | Change::Deleted) => {
+                    sink.update(R::TABLE, &row.values())?;
+                }
+                (None, Change::Deleted) => sink.delete(R::TABLE, &R::key_values(key))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) {
+        for key in self.changed.drain(..) {
+            if let Some(held) = self.recent.get_mut(&key).or_else(|| self.older.get_mut(&key)) {
+                held.change = Change::None;
+            }
+        }
+        if self.recent.len() > ROWS_KEPT {
+            self.older = std::mem::take(&mut self.recent);
+        }
+    }
+
+    fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
