@@ -291,6 +291,9 @@ pub fn assess(
     for benefit in &asked {
         if benefit.incidents.contains(&facts.incident.kind) {
             judge(&mut sheet, benefit)?;
+        } else if !asks.is_empty() {
+            let text = "This benefit does not answer an incident of this kind.";
+            sheet.note(Rule::Exclusion, Some(benefit), text, &[], "0.00");
         }
     }
     if !sheet.judged {

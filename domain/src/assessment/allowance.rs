@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::sheet::{Draft, Phase, Sheet, key, yuan};
+use super::sheet::{Draft, Mark, Phase, Sheet, key, yuan};
 use super::stays::{Group, Segment, groups, remember, segments};
 use super::{AccumulatorKey, Rejection, Rule, Subject, diseases};
 use crate::plan::{Benefit, Ceiling, CeilingSpan, DailyAllowance, DayAmount, Limit, WhichStays};
@@ -22,13 +22,21 @@ pub(super) fn judge<'a>(
         Some((case.diagnosis.established_on, case.phase))
     };
     let mut groups = groups(sheet, benefit, &pays.stays, by_disease);
+    let mut once = None;
     if pays.which == WhichStays::First {
         groups.truncate(1);
+        let key = key(&["once", benefit.code.as_str(), "term"]);
+        if !sheet.read(&key).is_zero() {
+            let text = "Only the first stay is paid for, and one was.";
+            sheet.note(Rule::AlreadyPaid, Some(benefit), text, &[], "0.00");
+            return Ok(());
+        }
+        once = Some((key, Decimal::ONE, Some(Decimal::ONE)));
     }
     let mut days_of_claim = 0;
     for group in groups {
-        let paid = judge_group(sheet, benefit, pays, &group, by_disease.is_some(), days_of_claim)?;
-        days_of_claim = paid;
+        let so_far = (by_disease.is_some(), days_of_claim);
+        days_of_claim = judge_group(sheet, benefit, pays, &group, so_far, &mut once)?;
     }
     Ok(())
 }
@@ -39,8 +47,8 @@ fn judge_group<'a>(
     benefit: &'a Benefit,
     pays: &DailyAllowance,
     group: &Group<'a>,
-    by_disease: bool,
-    mut days_of_claim: u32,
+    (by_disease, mut days_of_claim): (bool, u32),
+    once: &mut Option<Mark>,
 ) -> Result<u32, Rejection> {
     let runs = segments(sheet, &pays.stays, group, pays.day_count, by_disease);
     let earlier = group.earlier.map_or(0, |earlier| earlier.days);
@@ -63,11 +71,12 @@ fn judge_group<'a>(
         }
         let earlier_paid = earlier.saturating_sub(unpaid_first);
         let in_stay = days_of_group.saturating_add(earlier_paid);
-        let (days, marks) =
+        let (days, mut marks) =
             within_ceilings(sheet, benefit, asked, run.day.year(), (in_stay, days_of_claim));
         days_of_group = days_of_group.saturating_add(days);
         days_of_claim = days_of_claim.saturating_add(days);
         if days > 0 {
+            marks.extend(once.take());
             pay_days(sheet, benefit, pays, &run, days, marks)?;
         }
     }
@@ -95,16 +104,15 @@ fn merged(runs: Vec<Segment<'_>>) -> Vec<Segment<'_>> {
 
 fn say_days(sheet: &mut Sheet<'_>, benefit: &Benefit, run: &Segment<'_>, unpaid: u32, asked: u32) {
     let serial = &run.stay.serial;
-    let text = if run.in_term {
-        format!("Stay {serial} lasted {} days; the first {unpaid} of them are not paid.", run.days)
-    } else {
-        format!("{} days of stay {serial} lie outside the term.", run.days)
+    let days = run.days;
+    let text = match (run.in_term, unpaid) {
+        (false, _) => format!("{days} days of stay {serial} lie outside the term."),
+        (true, 0) => format!("Stay {serial} lasted {days} days."),
+        (true, _) => format!("Stay {serial} lasted {days} days; the first {unpaid} are not paid."),
     };
     let inputs = [("days", run.days.to_string()), ("unpaid days", unpaid.to_string())];
     sheet.note(Rule::Base, Some(benefit), text, &inputs, format!("{asked} days"));
 }
-
-type Marks = Vec<(AccumulatorKey, Decimal, Option<Decimal>)>;
 
 /// As many of the asked days as the ceilings leave, and what they add to them.
 fn within_ceilings(
@@ -113,7 +121,7 @@ fn within_ceilings(
     asked: u32,
     year: i16,
     (in_stay, in_claim): (u32, u32),
-) -> (u32, Marks) {
+) -> (u32, Vec<Mark>) {
     let terms = sheet.terms;
     let ceilings: Vec<(&Ceiling, u32)> = terms
         .ceilings
@@ -139,8 +147,8 @@ fn within_ceilings(
         let room = most.saturating_sub(used);
         if room < days {
             let text = format!(
-                "{} allows {most} days, of which {used} are used: {room} are left.",
-                ceiling.name.en
+                "{}: at most {most} days, of which {used} are used up; {room} are left.",
+                ceiling.name
             );
             let inputs = [("at most", most.to_string()), ("used", used.to_string())];
             sheet.note(Rule::Ceiling, Some(benefit), text, &inputs, format!("{room} days"));
@@ -168,7 +176,7 @@ fn pay_days<'a>(
     pays: &DailyAllowance,
     run: &Segment<'a>,
     days: u32,
-    marks: Marks,
+    marks: Vec<Mark>,
 ) -> Result<(), Rejection> {
     let (exact, how) = match &pays.amount {
         DayAmount::PerDay(amount) => (

@@ -26,6 +26,8 @@ pub(super) struct Item {
     pub(super) goes_on: bool,
     /// Which cycle of the stay it is, if not the first.
     cycle: u32,
+    /// Whether the terms tell first from later stays.
+    ordinal_counts: bool,
 }
 
 impl Item {
@@ -34,11 +36,12 @@ impl Item {
         match (&self.subject, self.stay) {
             (Subject::Stay(serial), Some((_, ordinal, _))) if self.cycle > 0 => {
                 let cycle = self.cycle.saturating_add(1);
-                format!("Stay {serial}, settlement cycle {cycle} (stay no. {ordinal})")
+                format!("Stay {serial}, settlement cycle {cycle}, which is stay no. {ordinal}")
             }
-            (Subject::Stay(serial), Some((_, ordinal, _))) => {
+            (Subject::Stay(serial), Some((_, ordinal, _))) if self.ordinal_counts => {
                 format!("Stay {serial} (stay no. {ordinal})")
             }
+            (Subject::Stay(serial), _) => format!("Stay {serial}"),
             (Subject::Receipt(serial), _) => format!("Receipt {serial}"),
             (Subject::Year(year), _) => format!("Receipts of {year}"),
             (subject, _) => subject.to_string(),
@@ -64,13 +67,7 @@ pub(super) fn collect<'a>(
         }
     }
     items.sort_by_key(|item| item.date);
-    items.retain(|item| {
-        let unpaid = matches!(item.phase, Phase::Unpaid { .. });
-        if unpaid {
-            sheet.after_waiting(benefit, &item.title(), item.phase, item.base);
-        }
-        !unpaid
-    });
+    items.retain(|item| counts(sheet, benefit, item));
     if items.len() > 1 {
         let sum = items.iter().fold(Decimal::ZERO, |sum, item| sum.saturating_add(item.base));
         let text = format!(
@@ -87,6 +84,20 @@ pub(super) fn collect<'a>(
         );
     }
     Ok(items)
+}
+
+/// Whether there is anything to pay for; what is left out is written down.
+fn counts(sheet: &mut Sheet<'_>, benefit: &Benefit, item: &Item) -> bool {
+    if item.base.is_zero() {
+        let text = format!("{} holds nothing in the columns that count.", item.title());
+        sheet.note(Rule::Base, Some(benefit), text, &[], "0.00");
+        return false;
+    }
+    if matches!(item.phase, Phase::Unpaid { .. }) {
+        sheet.after_waiting(benefit, &item.title(), item.phase, item.base);
+        return false;
+    }
+    true
 }
 
 fn per_item(pays: &Reimbursement) -> bool {
@@ -128,6 +139,7 @@ fn receipts(sheet: &mut Sheet<'_>, benefit: &Benefit, pays: &Reimbursement) -> V
             stay: None,
             goes_on: false,
             cycle: 0,
+            ordinal_counts: false,
         });
     }
     items
@@ -158,6 +170,7 @@ fn settlements<'a>(
         let cut = runs.into_iter().flat_map(|run| cycles(rules, *run, &mut day_of_group)).collect();
         pieces.extend(shares(sheet, benefit, pays, stay, cut)?);
     }
+    let ordinal_counts = counts_stays(pays);
     let mut items: Vec<Item> = Vec::new();
     for (run, cycle, base) in pieces {
         if !run.in_term {
@@ -176,23 +189,35 @@ fn settlements<'a>(
         let goes_on = group.earlier.filter(|_| items.is_empty());
         let ordinal = match goes_on {
             Some(earlier) => earlier.ordinal,
-            None => next_ordinal(sheet, benefit, rules, &run),
+            None if ordinal_counts => next_ordinal(sheet, benefit, rules, &run),
+            None => 1,
         };
         let first = group.first().unwrap_or(run.stay);
         items.push(Item {
             subject: Subject::Stay(first.serial.clone()),
             date: run.day,
             base,
-            days: run.days,
+            // A stay without a night is still a day in hospital.
+            days: run.days.max(1),
             phase: run.phase,
             stay: Some((first.hospital_grade, ordinal, first.special_disease)),
             goes_on: goes_on.is_some(),
             cycle,
+            ordinal_counts,
         });
     }
     let ordinal = items.last().and_then(|item| item.stay).map_or(1, |(_, ordinal, _)| ordinal);
     remember(sheet, benefit, rules, group, (day_of_group, ordinal));
     Ok(items)
+}
+
+/// Whether any rate or deductible is for the first stay or for later ones.
+fn counts_stays(pays: &Reimbursement) -> bool {
+    let of_rates = pays.rates.iter().map(|row| &row.applies);
+    let deductibles = pays.deductible.iter().flat_map(|deductible| &deductible.amounts);
+    of_rates
+        .chain(deductibles.map(|row| &row.applies))
+        .any(|applies| applies.stays_from.is_some() || applies.stays_to.is_some())
 }
 
 fn next_ordinal(

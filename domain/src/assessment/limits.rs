@@ -148,8 +148,8 @@ fn cap_amount(sheet: &mut Sheet<'_>, draft: &mut Draft<'_>) -> Result<(), Reject
             let (before, after) = (draft.amount, Money::exact(room)?);
             draft.amount = after;
             let text = format!(
-                "{} allows {}, of which {} are used: {after} of {before} is paid.",
-                ceiling.name.en,
+                "{}: at most {}, of which {} is used up; {after} of {before} is paid.",
+                ceiling.name,
                 yuan(most),
                 yuan(used)
             );

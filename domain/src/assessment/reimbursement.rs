@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::expense::{Item, collect};
-use super::sheet::{Draft, Phase, Sheet, add, key, yuan};
+use super::sheet::{Draft, Sheet, add, key, yuan};
 use super::{AccumulatorKey, Rejection, Rule, Subject};
 use crate::money::Money;
-use crate::plan::{Benefit, DeductibleSpan, RateRow, Reduced, Reimbursement, Scale, Settle};
+use crate::plan::{Benefit, DeductibleSpan, RateRow, Reimbursement, Scale, Settle};
 
 pub(super) fn judge<'a>(
     sheet: &mut Sheet<'a>,
@@ -156,7 +156,8 @@ fn settle_sums<'a>(
     let last_year = items.last().map_or(0, |item| item.date.year());
     let mut sums: BTreeMap<i16, Decimal> = BTreeMap::new();
     for item in items {
-        let base = in_phase(sheet, benefit, &item);
+        // A sum of many expenses has no one day, so each is reduced by itself.
+        let base = sheet.after_waiting(benefit, &item.title(), item.phase, item.base);
         let year = if pays.settle == Settle::Year { item.date.year() } else { last_year };
         let sum = sums.entry(year).or_default();
         *sum = sum.saturating_add(base);
@@ -174,17 +175,6 @@ fn settle_sums<'a>(
         settle_sum(sheet, benefit, (pays.scale, &rows), (subject, year), sum, keys)?;
     }
     Ok(())
-}
-
-/// The expense that counts, less in the waiting period: a sum of many expenses has no one day,
-/// so the reduction is of each expense.
-fn in_phase(sheet: &mut Sheet<'_>, benefit: &Benefit, item: &Item) -> Decimal {
-    match item.phase {
-        Phase::Reduced { to: Reduced::Amount(_), .. } => item.base,
-        Phase::Full | Phase::Unpaid { .. } | Phase::Reduced { to: Reduced::Share(_), .. } => {
-            sheet.after_waiting(benefit, &item.title(), item.phase, item.base)
-        }
-    }
 }
 
 fn settle_sum<'a>(

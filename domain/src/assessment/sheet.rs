@@ -49,10 +49,13 @@ pub(super) struct Draft<'a> {
     pub(super) days: u32,
     pub(super) disease: Option<DiseaseCode>,
     /// What it adds if it is paid, and at most how much of that there may be.
-    pub(super) marks: Vec<(AccumulatorKey, Decimal, Option<Decimal>)>,
+    pub(super) marks: Vec<Mark>,
     /// Where what was paid is counted, for benefits that settle what was not paid yet.
     pub(super) paid_key: Option<AccumulatorKey>,
 }
+
+/// An accumulator, what is added to it, and its ceiling if it has one.
+pub(super) type Mark = (AccumulatorKey, Decimal, Option<Decimal>);
 
 /// How far into the waiting period something happened.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -237,7 +237,8 @@ pub(super) fn days_of(stay: &Stay, count: DayCount) -> u32 {
     }
 }
 
-/// The runs of days of a group: one for each stay, unless each day counts for itself.
+/// The runs of days of a group: one for each stay, unless each day counts for itself. Stays that
+/// belong to a disease are `whole`: the day of the diagnosis speaks for all their days.
 pub(super) fn segments<'a>(
     sheet: &Sheet<'_>,
     rules: &StayRules,

@@ -9,6 +9,8 @@ use crate::member::MemberClass;
 use crate::plan::catalogue;
 
 mod golden;
+mod laws;
+mod shapes;
 
 fn yuan(amount: &str) -> Money {
     amount.parse().unwrap()

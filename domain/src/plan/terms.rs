@@ -1,6 +1,7 @@
 //! The terms of one version of a plan: data that an operator publishes, never code.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::civil::Date;
 use schemars::JsonSchema;
@@ -98,6 +99,13 @@ pub struct Name {
     /// In English.
     #[schemars(length(min = 1, max = 120))]
     pub en: String,
+}
+
+/// `Year maximum (年度最高互助金)`
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.en, self.zh)
+    }
 }
 
 /// The days on which a version may be chosen.

@@ -7,6 +7,7 @@ use jiff::civil::{Date, date};
 use super::{Facts, Stay};
 use crate::id::StatementSerial;
 use crate::money::Money;
+use crate::term::days_between;
 
 /// The most diagnoses of one claim.
 pub const DIAGNOSES_MAX: usize = 20;
@@ -26,6 +27,8 @@ const NAME_MAX: usize = 200;
 const FIGURE_MAX_FEN: i64 = 100_000_000_000;
 const FIRST_DAY: Date = date(1990, 1, 1);
 const LAST_DAY: Date = date(2199, 12, 31);
+/// A longer stay is settled in several statements.
+const STAY_DAYS_MAX: i64 = 1_100;
 const TRANSFER_HOURS_MAX: u16 = 8_760;
 
 /// A fact that cannot be.
@@ -169,6 +172,13 @@ impl Facts {
         if stay.discharged < stay.admitted {
             let why = format!("{} lies before the admission of {}", stay.discharged, stay.admitted);
             return Err(wrong(at("discharged"), why));
+        }
+        let days = days_between(stay.admitted, stay.discharged);
+        if days > STAY_DAYS_MAX {
+            return Err(wrong(
+                at("discharged"),
+                format!("at most {STAY_DAYS_MAX} days, not {days}"),
+            ));
         }
         amount(at("self_pay_one"), stay.self_pay_one)?;
         amount(at("self_pay_one_above"), stay.self_pay_one_above)?;

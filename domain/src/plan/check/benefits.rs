@@ -4,8 +4,8 @@ use jiff::civil::Date;
 
 use super::super::terms::PlanVersion;
 use super::super::{
-    Benefit, Cause, ClaimWindow, DailyAllowance, DayAmount, Length, LumpSum, Pays, Reduced,
-    StayRules,
+    AfterPayment, Benefit, Cause, ClaimWindow, DailyAllowance, DayAmount, GradeRow, Length,
+    LumpSum, Pays, Reduced, Settle, StayRules,
 };
 use super::{Findings, check_name, tables};
 
@@ -16,6 +16,7 @@ pub(super) fn check(terms: &PlanVersion, benefit: &Benefit, path: &str, found: &
     found.once(&at("incidents"), "", benefit.incidents.iter());
     found.once(&at("documents"), "", benefit.documents.iter());
     check_cause(terms, benefit, path, found);
+    check_end(benefit, path, found);
     check_waiting(terms, benefit, path, found);
     if let Some(window) = benefit.claim_window {
         check_window(window, &at("claim_window"), found);
@@ -49,9 +50,7 @@ pub(super) fn check(terms: &PlanVersion, benefit: &Benefit, path: &str, found: &
                     "must be above zero",
                 );
             }
-            let falls = |a: &super::super::GradeRow, b: &super::super::GradeRow| {
-                a.grade < b.grade && a.amount >= b.amount
-            };
+            let falls = |a: &GradeRow, b: &GradeRow| a.grade < b.grade && a.amount >= b.amount;
             let falling = table.grades.is_sorted_by(falls);
             found.unless(falling, path, "grades must rise and their amounts must not");
         }
@@ -69,12 +68,7 @@ pub(super) fn check(terms: &PlanVersion, benefit: &Benefit, path: &str, found: &
 
 fn check_cause(terms: &PlanVersion, benefit: &Benefit, path: &str, found: &mut Findings) {
     match &benefit.cause {
-        Cause::Any => {
-            let needs = !benefit.after_payment.is_continues()
-                && benefit.after_payment == super::super::AfterPayment::EndsDisease;
-            let why = "no disease can end where any cause will do";
-            found.unless(!needs, format!("{path}/after_payment"), why);
-        }
+        Cause::Any => {}
         Cause::Listed => {
             let why = "the plan lists no diseases";
             found.unless(!terms.diseases.is_empty(), format!("{path}/cause"), why);
@@ -91,6 +85,20 @@ fn check_cause(terms: &PlanVersion, benefit: &Benefit, path: &str, found: &mut F
     }
 }
 
+/// A disease can end only where one is paid for.
+fn check_end(benefit: &Benefit, path: &str, found: &mut Findings) {
+    let of_disease = match benefit.pays {
+        Pays::LumpSum(_) | Pays::Fixed(_) => !benefit.cause.is_any(),
+        Pays::Reimbursement(_)
+        | Pays::DailyAllowance(_)
+        | Pays::GradeTable(_)
+        | Pays::LossShare(_) => false,
+    };
+    let ends = benefit.after_payment == AfterPayment::EndsDisease;
+    let why = "this benefit is not paid for a disease that could end";
+    found.unless(of_disease || !ends, format!("{path}/after_payment"), why);
+}
+
 fn check_waiting(terms: &PlanVersion, benefit: &Benefit, path: &str, found: &mut Findings) {
     let reduces = terms.waiting.as_ref().is_some_and(|waiting| waiting.reduced_days > 0);
     let reduced = format!("{path}/reduced");
@@ -98,11 +106,17 @@ fn check_waiting(terms: &PlanVersion, benefit: &Benefit, path: &str, found: &mut
         Some(_) if !reduces => found.add(reduced, "the plan has no days of reduced benefit"),
         Some(_) if benefit.waiting_exempt => found.add(reduced, "the benefit does not wait"),
         Some(Reduced::Amount(amount)) => {
-            found.unless(
-                !amount.is_negative(),
-                format!("{reduced}/amount"),
-                "must not be negative",
-            );
+            let path = format!("{reduced}/amount");
+            found.unless(!amount.is_negative(), path.clone(), "must not be negative");
+            let of_a_sum = match &benefit.pays {
+                Pays::Reimbursement(pays) => pays.settle != Settle::EachItem,
+                Pays::DailyAllowance(_)
+                | Pays::LumpSum(_)
+                | Pays::GradeTable(_)
+                | Pays::LossShare(_)
+                | Pays::Fixed(_) => false,
+            };
+            found.unless(!of_a_sum, path, "a sum of many expenses is reduced by a share");
         }
         Some(Reduced::Share(_)) => {}
         None => found.unless(
@@ -157,7 +171,7 @@ fn check_allowance(pays: &DailyAllowance, path: &str, found: &mut Findings) {
 pub(super) fn check_stays(rules: &StayRules, path: &str, found: &mut Findings) {
     let at = |field: &str| format!("{path}/{field}");
     if let Some(days) = rules.cycle_days {
-        found.unless(days > 0, at("cycle_days"), "must be above zero");
+        found.unless(days >= 30, at("cycle_days"), "must be 30 or more");
     }
     if let Some(months) = rules.same_cause_joins_within_months {
         let path = at("same_cause_joins_within_months");
