@@ -138,9 +138,18 @@ impl Flow for WithdrawClaim {
 /// Lets go of what is set aside for a claim that will not be paid now.
 pub(super) async fn release(draft: &mut Draft<'_>, filed: &Filed) -> Result<(), Stop> {
     let cover = draft.load::<Cover>(streams::cover(filed.cover)).await?;
-    let entry = cover.state.granted()?.entries.get(&filed.claim);
+    let_go(draft, &cover, filed.claim)
+}
+
+/// Lets go of what `cover` as it was read holds for a claim.
+pub(super) fn let_go(
+    draft: &mut Draft<'_>,
+    cover: &Loaded<Cover>,
+    claim: ClaimId,
+) -> Result<(), Stop> {
+    let entry = cover.state.granted()?.entries.get(&claim);
     if entry.is_some_and(|entry| entry.outcome == cover::Outcome::Reserved) {
-        draft.decide(&cover, cover::Command::Release { claim: filed.claim })?;
+        draft.decide(cover, cover::Command::Release { claim })?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use huzhu_domain::payout::{self, Payout};
 use huzhu_domain::plan::Plan;
 use huzhu_domain::step::Step;
 
-use super::claims::release;
+use super::claims::{let_go, release};
 use super::draft::Draft;
 use super::flow::{Flow, Stop};
 use super::judgement::worth;
@@ -188,9 +188,15 @@ impl Flow for Tidy {
 
     async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
         let claim = draft.load::<Claim>(streams::claim(self.claim)).await?;
-        let gone = claim.state.has_let_go() || claim.state.awaiting_supplement().is_ok();
-        if gone && let Ok(review) = claim.state.review() {
-            release(draft, review.filed()).await?;
+        let Ok(review) = claim.state.review() else {
+            return Ok(());
+        };
+        // The cover before the claim: a benefit that is reserved in between, for a claim that came
+        // back, moves the cover on, and this is decided again.
+        let cover = draft.load::<Cover>(streams::cover(review.filed().cover)).await?;
+        let claim = draft.load::<Claim>(streams::claim(self.claim)).await?;
+        if claim.state.has_let_go() || claim.state.awaiting_supplement().is_ok() {
+            let_go(draft, &cover, self.claim)?;
         }
         Ok(())
     }
