@@ -64,7 +64,8 @@ impl Plan {
     fn revised<'a>(&'a self, granted: &'a Arc<PlanVersion>, event: Date) -> &'a Arc<PlanVersion> {
         self.versions()
             .iter()
-            .filter(|terms| terms.covers_in_force && terms.effective.holds(event))
+            // Its last day is the last on which it is sold; whom it covers, it goes on covering.
+            .filter(|terms| terms.covers_in_force && terms.effective.from <= event)
             .filter(|terms| terms.effective.from > granted.effective.from)
             .max_by_key(|terms| terms.effective.from)
             .unwrap_or(granted)

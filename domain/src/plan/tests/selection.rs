@@ -27,6 +27,8 @@ fn a_revision_for_members_in_force_judges_from_its_first_day() {
         plan(&["critical-illness.2005", "critical-illness.2010-06", "critical-illness.2014"]);
     judged_by(&plan, "2005", date(2010, 5, 31), "2005");
     judged_by(&plan, "2005", date(2010, 6, 1), "2010-06");
+    // After its last day of sale it still judges whom it covered.
+    judged_by(&plan, "2005", date(2014, 1, 1), "2010-06");
     judged_by(&plan, "2014", date(2014, 6, 1), "2014");
     // The later version does not say that it covers members in force, so the earlier terms stay.
     judged_by(&plan, "2010-06", date(2014, 6, 1), "2010-06");
