@@ -30,6 +30,7 @@ struct Inner {
     clock: Clock,
     metrics: Metrics,
     places: Arc<Semaphore>,
+    in_flight_max: usize,
 }
 
 impl Gate {
@@ -37,7 +38,7 @@ impl Gate {
     #[must_use]
     pub fn new(verifier: Verifier, clock: Clock, metrics: Metrics, in_flight_max: usize) -> Self {
         let places = Arc::new(Semaphore::new(in_flight_max));
-        Self { inner: Arc::new(Inner { verifier, clock, metrics, places }) }
+        Self { inner: Arc::new(Inner { verifier, clock, metrics, places, in_flight_max }) }
     }
 }
 
@@ -75,7 +76,7 @@ where
         let permit = Arc::clone(&self.inner.places).try_acquire_owned();
         let Ok(permit) = permit else {
             self.inner.metrics.refused.inc();
-            let status = status::overloaded("too many calls are under way");
+            let status = status::busy(self.inner.in_flight_max);
             self.inner.count(rpc, status.code());
             return Box::pin(async move { Ok(status.into_http()) });
         };
@@ -126,7 +127,7 @@ impl Inner {
         if roles.contains(&actor.role) {
             Ok(Some(actor))
         } else {
-            Err(Box::new(status::forbidden(&format!("{:?}", actor.role), rpc(path).as_str())))
+            Err(Box::new(status::forbidden(actor.role)))
         }
     }
 

@@ -1,4 +1,4 @@
-//! How the engine is reached: services, auth, and the program `huzhu`.
+//! How the engine is reached: services, authentication, and the program `huzhu`.
 
 pub mod auth;
 pub mod clock;
@@ -7,6 +7,7 @@ pub mod metrics;
 pub mod server;
 pub mod services;
 pub mod status;
+pub mod wire;
 
 /// The public contract, as compiled from `proto/`.
 pub mod contract {

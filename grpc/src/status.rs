@@ -1,43 +1,48 @@
 //! The one table from errors to status codes.
 //!
-//! | kind | example | code |
+//! | kind | code | details |
 //! |---|---|---|
-//! | malformed | a resident id fails its check digit | `INVALID_ARGUMENT` with the fields |
-//! | refused | over the ceiling, not certified | `FAILED_PRECONDITION` (or `NOT_FOUND`, `ALREADY_EXISTS`, `PERMISSION_DENIED`) with reason and figures |
-//! | raced | somebody else was first | `ABORTED` |
-//! | down | the log does not answer | `UNAVAILABLE` with when to try again |
-//! | corrupt | an impossible history | `DATA_LOSS`; what and where is logged, not told |
+//! | malformed | `INVALID_ARGUMENT` | `BadRequest`: every bad field |
+//! | refused | `FAILED_PRECONDITION`, or a closer one | `ErrorInfo`: a stable reason, its figures |
+//! | raced | `ABORTED` | `ErrorInfo`, `RetryInfo` where trying again may help |
+//! | down | `UNAVAILABLE`, `RESOURCE_EXHAUSTED` | `ErrorInfo`, `RetryInfo` |
+//! | corrupt | `DATA_LOSS` | none: the place is logged, nothing is told |
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use huzhu_domain::envelope::Role;
 use huzhu_domain::rejection::Rejection;
 use huzhu_store::engine::EngineError;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::auth::TokenError;
+use crate::wire::Malformed;
 
 /// Whose reasons they are.
 pub const DOMAIN: &str = "huzhu";
 
-/// When to try again what was not taken.
-const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// When to try again what may be over soon.
+const RETRY_SOON: Duration = Duration::from_millis(200);
+/// When to try again what takes longer.
+const RETRY_LATER: Duration = Duration::from_secs(2);
 
-/// Reasons that say that something does not exist.
+/// Reasons which say that what the request names does not exist.
 const NOT_FOUND: &[&str] = &[
     "BATCH_NOT_OPENED",
+    "BENEFIT_UNKNOWN",
     "CLAIM_NOT_FILED",
     "COVER_NOT_GRANTED",
     "MEMBER_NOT_REGISTERED",
+    "NONE_HELD",
     "ORGANISATION_NOT_REGISTERED",
     "PAYOUT_NOT_CREATED",
-    "PLAN_NOT_PUBLISHED",
     "ROSTER_NOT_OPENED",
     "VERSION_UNKNOWN",
 ];
 
-/// Reasons that say that something exists already.
+/// Reasons which say that what the request would make exists, or is taken.
 const ALREADY_EXISTS: &[&str] = &[
     "ALREADY_ENROLLED",
     "BATCH_ALREADY_OPENED",
@@ -54,10 +59,11 @@ const ALREADY_EXISTS: &[&str] = &[
     "VERSION_DIFFERS",
 ];
 
-/// Reasons that say that this person may not do it.
+/// Reasons which say that this person may not do this.
 const PERMISSION_DENIED: &[&str] = &[
     "DECIDED_BEFORE",
     "DUTY_MISSING",
+    "HANDLER_NOT_YET_REGISTERED",
     "HANDLER_SUSPENDED",
     "HANDLER_UNKNOWN",
     "NOT_CERTIFIED",
@@ -65,222 +71,170 @@ const PERMISSION_DENIED: &[&str] = &[
     "WRONG_ORGANISATION",
 ];
 
-/// What is wrong with which field of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Malformed(Vec<(String, String)>);
-
-impl Malformed {
-    /// Notes that `field` is wrong; `why` never repeats the value.
-    pub fn add(&mut self, field: impl Into<String>, why: impl Into<String>) {
-        self.0.push((field.into(), why.into()));
+/// The code of a reason of the domain.
+fn code(reason: &str) -> Code {
+    if NOT_FOUND.contains(&reason) {
+        Code::NotFound
+    } else if ALREADY_EXISTS.contains(&reason) {
+        Code::AlreadyExists
+    } else if PERMISSION_DENIED.contains(&reason) {
+        Code::PermissionDenied
+    } else {
+        Code::FailedPrecondition
     }
+}
 
-    /// One wrong field.
-    #[must_use]
-    pub fn field(field: impl Into<String>, why: impl Into<String>) -> Self {
-        Self(vec![(field.into(), why.into())])
+/// A status with a reason and its figures.
+fn told(
+    code: Code,
+    message: String,
+    reason: &str,
+    figures: impl IntoIterator<Item = (String, String)>,
+    retry: Option<Duration>,
+) -> Status {
+    let figures: HashMap<_, _> = figures.into_iter().collect();
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, figures);
+    if retry.is_some() {
+        details.set_retry_info(retry);
     }
+    Status::with_error_details(code, message, details)
+}
 
-    /// The wrong fields, in order.
-    #[must_use]
-    pub fn fields(&self) -> &[(String, String)] {
-        &self.0
-    }
-
-    /// Whether nothing is wrong.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+fn plain(code: Code, message: &str, reason: &str) -> Status {
+    told(code, message.to_owned(), reason, [], None)
 }
 
 impl From<Malformed> for Status {
     fn from(malformed: Malformed) -> Self {
-        let message = match malformed.0.as_slice() {
-            [(field, why)] => format!("{field}: {why}"),
-            fields => format!("{} fields are not as they should be", fields.len()),
+        let message = match malformed.violations.as_slice() {
+            [one] => format!("{}: {}", one.field, one.why),
+            _ => malformed.to_string(),
         };
-        let mut details = ErrorDetails::new();
-        for (field, why) in malformed.0 {
-            details.add_bad_request_violation(field, why);
-        }
-        Self::with_error_details(Code::InvalidArgument, message, details)
+        let violations: Vec<_> = malformed
+            .violations
+            .into_iter()
+            .map(|violation| FieldViolation::new(violation.field, violation.why))
+            .collect();
+        Self::with_error_details(
+            Code::InvalidArgument,
+            message,
+            ErrorDetails::with_bad_request(violations),
+        )
     }
 }
 
-/// The status of what the engine answers.
+/// The status of a refusal of the domain.
 #[must_use]
-pub fn of_engine(error: EngineError) -> Status {
+pub fn rejected(rejection: &Rejection) -> Status {
+    let reason = rejection.reason();
+    told(code(&reason), rejection.to_string(), &reason, rejection.figures(), None)
+}
+
+/// The status of a command that did not take effect.
+#[must_use]
+pub fn engine(error: EngineError) -> Status {
+    let message = error.to_string();
+    let figure = |name: &str, value: &dyn ToString| (name.to_owned(), value.to_string());
     match error {
-        EngineError::Rejected(rejection) => refused(&rejection),
-        EngineError::CommandReused { command } => reason(
-            Code::AlreadyExists,
-            format!("request_id {command} was used before with another content"),
-            "REQUEST_ID_REUSED",
-            [("request_id".to_owned(), command.to_string())],
-        ),
-        EngineError::ExpectedRevision { stream, expected, actual } => reason(
-            Code::Aborted,
-            format!("{stream} does not stand at revision {expected}"),
-            "EXPECTED_REVISION",
-            [
-                ("stream".to_owned(), stream.to_string()),
-                ("expected".to_owned(), expected.to_string()),
-                ("actual".to_owned(), actual.map_or_else(|| "none".into(), |at| at.to_string())),
-            ],
-        ),
+        EngineError::Rejected(rejection) => rejected(&rejection),
         EngineError::Raced { stream, attempts } => {
-            let mut details = ErrorDetails::with_error_info(
-                "RACED",
-                DOMAIN,
-                [
-                    ("stream".to_owned(), stream.to_string()),
-                    ("attempts".to_owned(), attempts.to_string()),
-                ],
-            );
-            details.set_retry_info(Some(RETRY_AFTER));
-            let message = format!("{stream} was changed by others; try again");
-            Status::with_error_details(Code::Aborted, message, details)
+            let figures = [figure("stream", &stream), figure("attempts", &attempts)];
+            told(Code::Aborted, message, "RACED", figures, Some(RETRY_SOON))
         }
-        EngineError::TooLarge { what, limit, given } => reason(
-            Code::InvalidArgument,
-            format!("{what}: {given} is beyond the limit of {limit}"),
-            "TOO_LARGE",
-            [("limit".to_owned(), limit.to_string()), ("given".to_owned(), given.to_string())],
-        ),
-        EngineError::Overloaded => overloaded("too many commands are waiting for the log"),
+        EngineError::ExpectedRevision { stream, expected, actual } => {
+            let actual = actual.map_or_else(|| "none".to_owned(), |actual| actual.to_string());
+            let message = format!("{stream} stands at revision {actual}, not at {expected}");
+            let figures = [
+                figure("stream", &stream),
+                figure("expected", &expected),
+                figure("actual", &actual),
+            ];
+            told(Code::Aborted, message, "REVISION_DIFFERS", figures, None)
+        }
+        EngineError::CommandReused { command } => {
+            let figures = [figure("request_id", &command)];
+            told(Code::AlreadyExists, message, "REQUEST_ID_REUSED", figures, None)
+        }
+        EngineError::TooLarge { what, limit, given } => {
+            let figures = [figure("what", &what), figure("limit", &limit), figure("given", &given)];
+            told(Code::InvalidArgument, message, "TOO_LARGE", figures, None)
+        }
+        EngineError::Overloaded => {
+            told(Code::ResourceExhausted, message, "OVERLOADED", [], Some(RETRY_SOON))
+        }
         EngineError::Down { why } => {
             tracing::error!(why, "the log does not answer");
-            down("the log does not answer; the command is safe to repeat")
+            down()
         }
         EngineError::Corrupt { stream, revision, why } => {
-            tracing::error!(%stream, %revision, why, "the log is corrupt");
-            Status::with_error_details(
-                Code::DataLoss,
-                "the log cannot explain itself here; the operator has been told where",
-                ErrorDetails::with_error_info("CORRUPT", DOMAIN, HashMap::<String, String>::new()),
-            )
+            tracing::error!(%stream, %revision, why, "corrupt history");
+            corrupt()
         }
     }
 }
 
-/// The status of a refusal.
+/// The log or the views do not answer. What was asked may or may not have taken effect.
 #[must_use]
-pub fn refused(rejection: &Rejection) -> Status {
-    let name = rejection.reason();
-    let is = |reasons: &[&str]| reasons.contains(&name.as_str());
-    let code = if is(NOT_FOUND) {
-        Code::NotFound
-    } else if is(ALREADY_EXISTS) {
-        Code::AlreadyExists
-    } else if is(PERMISSION_DENIED) {
-        Code::PermissionDenied
-    } else {
-        Code::FailedPrecondition
-    };
-    reason(code, rejection.to_string(), &name, rejection.figures())
+pub fn down() -> Status {
+    let message = "the service cannot answer now; the same request may be sent again".to_owned();
+    told(Code::Unavailable, message, "DOWN", [], Some(RETRY_LATER))
 }
 
-/// The status of a call without a token that holds.
+/// What is on record cannot have happened.
+#[must_use]
+pub fn corrupt() -> Status {
+    Status::data_loss("what is on record here does not hold; the operator can see why")
+}
+
+/// What a query names is not there.
+#[must_use]
+pub fn absent(what: &str) -> Status {
+    let figures = [("what".to_owned(), what.to_owned())];
+    told(Code::NotFound, format!("there is no such {what}"), "NO_SUCH", figures, None)
+}
+
+/// A view has not come as far as the caller asks.
+#[must_use]
+pub fn behind() -> Status {
+    let message = "the view has not come as far as `at_least`".to_owned();
+    told(Code::Unavailable, message, "VIEW_BEHIND", [], Some(RETRY_SOON))
+}
+
+/// Too many calls are under way.
+#[must_use]
+pub fn busy(limit: usize) -> Status {
+    let figures = [("limit".to_owned(), limit.to_string())];
+    let message = format!("{limit} calls are under way, and no more are taken");
+    told(Code::ResourceExhausted, message, "TOO_MANY_CALLS", figures, Some(RETRY_SOON))
+}
+
+/// The deadline passed. What was asked may or may not have taken effect.
+#[must_use]
+pub fn late() -> Status {
+    plain(
+        Code::DeadlineExceeded,
+        "the deadline passed; the same request may be sent again",
+        "DEADLINE_PASSED",
+    )
+}
+
+/// The token is not accepted.
 #[must_use]
 pub fn unauthenticated(error: TokenError) -> Status {
-    let name = match error {
+    let reason = match error {
         TokenError::Missing => "TOKEN_MISSING",
         TokenError::Expired => "TOKEN_EXPIRED",
         TokenError::Invalid => "TOKEN_INVALID",
     };
-    reason(Code::Unauthenticated, error.to_string(), name, [])
+    plain(Code::Unauthenticated, &error.to_string(), reason)
 }
 
-/// The status of a call that the role may not make.
+/// The role of the token may not call this.
 #[must_use]
-pub fn forbidden(role: &str, rpc: &str) -> Status {
-    let figures = [("role".to_owned(), role.to_owned()), ("rpc".to_owned(), rpc.to_owned())];
-    let message = format!("the role {role} may not call {rpc}");
-    reason(Code::PermissionDenied, message, "ROLE_NOT_ALLOWED", figures)
-}
-
-/// The status of what is not taken now and may be later.
-#[must_use]
-pub fn overloaded(why: &str) -> Status {
-    Status::with_error_details(
-        Code::ResourceExhausted,
-        why,
-        ErrorDetails::with_retry_info(Some(RETRY_AFTER)),
-    )
-}
-
-/// The status of something that does not answer.
-#[must_use]
-pub fn down(why: &str) -> Status {
-    Status::with_error_details(
-        Code::Unavailable,
-        why,
-        ErrorDetails::with_retry_info(Some(RETRY_AFTER)),
-    )
-}
-
-/// The status of what does not exist.
-#[must_use]
-pub fn not_found(what: &str, id: &str) -> Status {
-    let message = format!("there is no {what} {id}");
-    reason(Code::NotFound, message, "NOT_FOUND", [(what.to_owned(), id.to_owned())])
-}
-
-fn reason(
-    code: Code,
-    message: impl Into<String>,
-    name: &str,
-    figures: impl IntoIterator<Item = (String, String)>,
-) -> Status {
-    let figures: HashMap<String, String> = figures.into_iter().collect();
-    let details = ErrorDetails::with_error_info(name, DOMAIN, figures);
-    Status::with_error_details(code, message, details)
+pub fn forbidden(role: Role) -> Status {
+    let message = format!("{role:?} accounts may not call this").to_lowercase();
+    plain(Code::PermissionDenied, &message, "ROLE_NOT_ALLOWED")
 }
 
 #[cfg(test)]
-mod tests {
-    use huzhu_domain::claim;
-
-    use super::*;
-
-    #[test]
-    fn a_refusal_has_a_code_a_reason_and_its_figures() {
-        let rejection = claim::Rejection::NothingPayable { total: "0".parse().unwrap() };
-        let status = refused(&rejection.into());
-        assert_eq!(status.code(), Code::FailedPrecondition);
-        let info = status.get_details_error_info().unwrap();
-        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("NOTHING_PAYABLE", "huzhu"));
-        assert_eq!(info.metadata["total"], "0.00");
-    }
-
-    #[test]
-    fn what_does_not_exist_and_what_one_may_not_do_have_codes_of_their_own() {
-        assert_eq!(refused(&claim::Rejection::ClaimNotFiled.into()).code(), Code::NotFound);
-        let own = claim::Rejection::OwnClaim { by: "u1".parse().unwrap() };
-        assert_eq!(refused(&own.into()).code(), Code::PermissionDenied);
-    }
-
-    #[test]
-    fn a_malformed_request_names_every_field() {
-        let mut malformed = Malformed::default();
-        malformed.add("facts.stays[2].admitted", "is no date");
-        malformed.add("request_id", "must be a UUID");
-        let status = Status::from(malformed);
-        assert_eq!(status.code(), Code::InvalidArgument);
-        let fields = status.get_details_bad_request().unwrap().field_violations;
-        assert_eq!(fields[0].field, "facts.stays[2].admitted");
-        assert_eq!(fields.len(), 2);
-    }
-
-    #[test]
-    fn a_corrupt_log_tells_the_client_nothing_of_itself() {
-        let status = of_engine(EngineError::Corrupt {
-            stream: "member-7".parse().unwrap(),
-            revision: huzhu_store::port::Revision(3),
-            why: "secret".into(),
-        });
-        assert_eq!(status.code(), Code::DataLoss);
-        assert!(!status.message().contains("member-7") && !status.message().contains("secret"));
-    }
-}
+mod tests;

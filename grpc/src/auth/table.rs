@@ -4,14 +4,17 @@ use huzhu_domain::envelope::Role::{self, Analyst, Auditor, Handler, Operator, Se
 
 /// Everybody with a token.
 const ALL: &[Role] = &[Handler, Operator, Auditor, Analyst, Service];
-/// Those who may see personal data of members.
-const PERSONAL: &[Role] = &[Handler, Operator, Auditor, Service];
+/// Those who take in what members and units ask for.
+const COUNTER: &[Role] = &[Handler, Operator, Service];
+/// Those who act for a unit.
+const UNIT: &[Role] = &[Handler, Operator];
 
-/// An RPC and the roles that may call it.
-type Row = (&'static str, &'static [Role]);
+/// A service, with the roles that may call each of its RPCs.
+pub type Rights = (&'static str, &'static [(&'static str, &'static [Role])]);
 
-/// The RPCs of each service, with the roles that may call them.
-pub const TABLE: &[(&str, &[Row])] = &[
+/// The RPCs of each service, with the roles that may call them. Personal data of members is left out
+/// of what an analyst gets.
+pub const TABLE: &[Rights] = &[
     (
         "huzhu.command.v1.PlanService",
         &[("PublishPlan", &[Operator]), ("PublishApprovalPolicy", &[Operator])],
@@ -20,7 +23,7 @@ pub const TABLE: &[(&str, &[Row])] = &[
         "huzhu.command.v1.OrganisationService",
         &[
             ("RegisterOrganisation", &[Operator]),
-            ("CountWorkers", &[Operator, Handler]),
+            ("CountWorkers", UNIT),
             ("RegisterHandler", &[Operator]),
             ("CertifyHandler", &[Operator]),
             ("SuspendHandler", &[Operator]),
@@ -30,39 +33,36 @@ pub const TABLE: &[(&str, &[Row])] = &[
     (
         "huzhu.command.v1.MemberService",
         &[
-            ("RegisterMember", &[Handler, Service]),
-            ("CorrectMember", &[Handler, Service]),
-            ("ClassifyMember", &[Handler]),
-            ("TransferMember", &[Handler]),
-            ("RetireMember", &[Handler]),
-            ("RecordDeath", &[Handler]),
+            ("RegisterMember", COUNTER),
+            ("CorrectMember", COUNTER),
+            ("ClassifyMember", UNIT),
+            ("TransferMember", UNIT),
+            ("RetireMember", UNIT),
+            ("RecordDeath", UNIT),
         ],
     ),
     (
         "huzhu.command.v1.RosterService",
         &[
-            ("OpenRoster", &[Handler]),
-            ("AddRosterMembers", &[Handler]),
-            ("RemoveRosterMember", &[Handler]),
-            ("RecordContribution", &[Handler]),
-            ("ConfirmRoster", &[Handler]),
-            ("CancelRoster", &[Handler]),
+            ("OpenRoster", UNIT),
+            ("AddRosterMembers", COUNTER),
+            ("RemoveRosterMember", UNIT),
+            ("RecordContribution", COUNTER),
+            ("ConfirmRoster", UNIT),
+            ("CancelRoster", UNIT),
         ],
     ),
-    (
-        "huzhu.command.v1.CoverService",
-        &[("GrantCover", &[Handler, Service]), ("EndCover", &[Handler])],
-    ),
+    ("huzhu.command.v1.CoverService", &[("GrantCover", COUNTER), ("EndCover", UNIT)]),
     (
         "huzhu.command.v1.ClaimService",
         &[
-            ("FileClaim", &[Handler, Service]),
+            ("FileClaim", COUNTER),
             ("PassStep", &[Handler]),
             ("ReturnClaim", &[Handler]),
             ("RefuseClaim", &[Handler]),
-            ("SupplementClaim", &[Handler, Service]),
-            ("WithdrawClaim", &[Handler, Service]),
-            ("PreviewAssessment", &[Handler, Service, Operator]),
+            ("SupplementClaim", COUNTER),
+            ("WithdrawClaim", COUNTER),
+            ("PreviewAssessment", COUNTER),
         ],
     ),
     (
@@ -78,8 +78,8 @@ pub const TABLE: &[(&str, &[Row])] = &[
     (
         "huzhu.query.v1.QueryService",
         &[
-            ("GetMember", PERSONAL),
-            ("ListMembers", PERSONAL),
+            ("GetMember", ALL),
+            ("ListMembers", ALL),
             ("GetCover", ALL),
             ("ListCovers", ALL),
             ("GetClaim", ALL),
@@ -100,9 +100,9 @@ pub const TABLE: &[(&str, &[Row])] = &[
     (
         "huzhu.audit.v1.AuditService",
         &[
-            ("ReplayClaim", &[Auditor]),
-            ("ReplayStream", &[Auditor]),
-            ("ExplainAssessment", &[Auditor, Handler, Operator]),
+            ("ReplayClaim", &[Auditor, Operator]),
+            ("ReplayStream", &[Auditor, Operator]),
+            ("ExplainAssessment", &[Auditor, Operator, Handler]),
         ],
     ),
 ];

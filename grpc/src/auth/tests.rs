@@ -87,3 +87,38 @@ fn a_resident_id_hashes_alike_under_one_key_only() {
     assert_eq!(hash(one.path()), hash(one.path()));
     assert_ne!(hash(one.path()), hash(other.path()));
 }
+
+#[test]
+fn the_table_knows_every_rpc_of_the_contract_and_no_other() {
+    use prost::Message;
+    use std::collections::BTreeSet;
+
+    let descriptors = prost_types::FileDescriptorSet::decode(crate::contract::DESCRIPTORS).unwrap();
+    let contract: BTreeSet<String> = descriptors
+        .file
+        .iter()
+        .flat_map(|file| file.service.iter().map(move |service| (file.package(), service)))
+        .flat_map(|(package, service)| {
+            let path = move |name: &str| format!("/{package}.{}/{name}", service.name());
+            service.method.iter().map(move |method| path(method.name()))
+        })
+        .collect();
+    let listed: BTreeSet<String> = table::TABLE
+        .iter()
+        .flat_map(|(service, methods)| {
+            methods.iter().map(move |(method, _)| format!("/{service}/{method}"))
+        })
+        .collect();
+    assert_eq!(listed, contract);
+    for path in &listed {
+        assert!(matches!(table::rule(path), table::Rule::Roles([_, ..])), "{path}");
+    }
+}
+
+#[test]
+fn what_is_not_in_the_table_is_unknown() {
+    for path in ["", "/", "/huzhu.command.v1.ClaimService/", "/other.Service/FileClaim"] {
+        assert_eq!(table::rule(path), table::Rule::Unknown, "{path}");
+    }
+    assert_eq!(table::rule("/grpc.health.v1.Health/Check"), table::Rule::Open);
+}

@@ -1,0 +1,12 @@
+//! The boundary: what comes over the wire becomes what the domain takes, or an error that names
+//! every bad field. Wire types go no further than this.
+//!
+//! An error never repeats what a field holds: it may be personal, and errors are logged.
+
+pub mod check;
+pub mod command;
+pub mod facts;
+pub mod spoken;
+pub mod value;
+
+pub use check::{Check, Malformed, Violation};
