@@ -1,9 +1,19 @@
 //! What the events add up to: views over the log, kept in tables.
 //!
-//! [`projection`] is what a view is; [`views`] are the views there are.
+//! [`projection`] is what a view is; [`views`] are the views there are; [`worker`] keeps them
+//! beside the log; [`rebuild`] makes them anew from the log alone; [`query`] reads them.
 
+pub mod checkpoint;
+pub mod dump;
+pub mod feed;
+pub mod files;
+pub mod keeper;
 pub mod projection;
+pub mod query;
+pub mod rebuild;
 pub mod record;
 pub mod rows;
+pub mod sqlite;
 pub mod value;
 pub mod views;
+pub mod worker;

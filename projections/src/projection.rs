@@ -6,9 +6,11 @@
 
 use std::str::FromStr;
 
+use bytes::Bytes;
 use huzhu_domain::event::Unreadable;
 use huzhu_domain::money::MoneyError;
-use huzhu_store::port::{Recorded, Revision, StreamName};
+use huzhu_store::port::Recorded;
+use jiff::Timestamp;
 
 use crate::record::Table;
 use crate::rows::{Buffer, DatabaseError, Source, Taken};
@@ -28,13 +30,54 @@ pub trait Projection: Send {
     /// # Errors
     ///
     /// [`Stop`].
-    fn fold(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop>;
+    fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop>;
     /// Its rows, table by table.
     fn buffers(&mut self) -> Vec<&mut dyn Buffer>;
 
     /// Its tables.
     fn tables(&mut self) -> Vec<&'static Table> {
         self.buffers().iter().map(|buffer| buffer.table()).collect()
+    }
+}
+
+/// An event on its way into the views.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its place in the log.
+    pub offset: u64,
+    /// The stream it stands in.
+    pub stream: Box<str>,
+    /// Its place in the stream.
+    pub revision: u64,
+    /// The stored name of its type.
+    pub name: Box<str>,
+    /// The version of its body.
+    pub version: u32,
+    /// The JSON body.
+    pub data: Bytes,
+    /// When the log took it.
+    pub recorded_at: Timestamp,
+}
+
+impl Arrived {
+    /// What kind of aggregate the stream belongs to: what stands before the first `-`.
+    #[must_use]
+    pub fn category(&self) -> &str {
+        self.stream.split_once('-').map_or(&self.stream, |(category, _)| category)
+    }
+}
+
+impl From<Recorded> for Arrived {
+    fn from(event: Recorded) -> Self {
+        Self {
+            offset: event.position.offset,
+            stream: event.stream.as_str().into(),
+            revision: event.revision.0,
+            name: event.name.as_ref().into(),
+            version: event.version,
+            data: event.data,
+            recorded_at: event.recorded_at,
+        }
     }
 }
 
@@ -109,8 +152,8 @@ impl From<MoneyError> for Stop {
 /// # Errors
 ///
 /// [`Poison::Gap`].
-pub(crate) fn follows(last: Option<u64>, event: &Recorded) -> Result<u64, Poison> {
-    let Revision(given) = event.revision;
+pub(crate) fn follows(last: Option<u64>, event: &Arrived) -> Result<u64, Poison> {
+    let given = event.revision;
     if last.map_or(Some(0), |last| last.checked_add(1)) == Some(given) {
         Ok(given)
     } else {
@@ -123,8 +166,8 @@ pub(crate) fn follows(last: Option<u64>, event: &Recorded) -> Result<u64, Poison
 /// # Errors
 ///
 /// [`Poison::StreamWithoutId`].
-pub(crate) fn id_of<T: FromStr>(stream: &StreamName) -> Result<T, Poison> {
-    let id = stream.as_str().split_once('-').map(|(_, id)| id);
+pub(crate) fn id_of<T: FromStr>(stream: &str) -> Result<T, Poison> {
+    let id = stream.split_once('-').map(|(_, id)| id);
     id.and_then(|id| id.parse().ok()).ok_or(Poison::StreamWithoutId)
 }
 

@@ -4,6 +4,7 @@ mod tables;
 
 use std::sync::Arc;
 
+use huzhu_domain::assessment::Assessment;
 use huzhu_domain::claim::facts::Facts;
 use huzhu_domain::claim::{
     Approved, Assessed, Event, Filed, Paid, PaymentReversed, RefusalReason, Refused, Returned,
@@ -14,11 +15,11 @@ use huzhu_domain::id::{ClaimId, OrganisationId, Subject};
 use huzhu_domain::money::{Money, MoneyError};
 use huzhu_domain::step::{Level, Step};
 use huzhu_domain::term::days_between;
-use huzhu_store::port::Recorded;
+
 use jiff::civil::Date;
 
 pub use self::tables::*;
-use crate::projection::{Poison, Projection, Stop, follows, id_of, known, month, up};
+use crate::projection::{Arrived, Poison, Projection, Stop, follows, id_of, known, month, up};
 use crate::rows::{Buffer, Rows, Source};
 use crate::value::Json;
 
@@ -27,6 +28,7 @@ use crate::value::Json;
 pub struct Claims {
     claims: Rows<Claim>,
     facts: Rows<ClaimFacts>,
+    assessments: Rows<ClaimAssessment>,
     steps: Rows<ApprovalStep>,
     lines: Rows<AssessmentLine>,
     cases: Rows<Case>,
@@ -51,7 +53,7 @@ impl Projection for Claims {
         category == "claim"
     }
 
-    fn fold(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let body = Event::decode(&event.name, event.version, &event.data)?;
         if let Event::Filed(filed) = &body {
             return self.filed(filed, event, source);
@@ -65,7 +67,7 @@ impl Projection for Claims {
         row.revision = follows(Some(row.revision), event)?;
         match body {
             Event::Filed(_) | Event::FilingLapsed(_) => Ok(()),
-            Event::Assessed(body) => assessed(row, &mut self.lines, &body, source),
+            Event::Assessed(body) => self.assessed(key.0, &body, source),
             Event::StepPassed(body) => self.step_passed(key.0, body, event, source),
             Event::Returned(body) => self.returned(key.0, body, event, source),
             Event::Supplemented(body) => self.supplemented(key.0, &body, source),
@@ -86,6 +88,7 @@ impl Projection for Claims {
         vec![
             &mut self.claims,
             &mut self.facts,
+            &mut self.assessments,
             &mut self.steps,
             &mut self.lines,
             &mut self.cases,
@@ -111,7 +114,7 @@ impl Claims {
     fn filed(
         &mut self,
         body: &Filed,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let case = self.cases.edit_or(&(body.case,), source, || Case {
@@ -133,11 +136,52 @@ impl Claims {
         Ok(())
     }
 
+    fn assessed(
+        &mut self,
+        claim: ClaimId,
+        body: &Assessed,
+        source: &mut dyn Source,
+    ) -> Result<(), Stop> {
+        let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
+        row.state = ClaimState::InReview;
+        row.steps = Json(body.steps.clone());
+        row.policy = Some(body.policy.clone());
+        row.look_ahead();
+        self.take_assessment(claim, &body.assessment, source)
+    }
+
+    fn take_assessment(
+        &mut self,
+        claim: ClaimId,
+        assessment: &Arc<Assessment>,
+        source: &mut dyn Source,
+    ) -> Result<(), Stop> {
+        let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
+        row.assessed_fen = assessment.total;
+        for number in 1..=std::mem::take(&mut row.lines) {
+            self.lines.remove(&(claim, number), source)?;
+        }
+        for line in &assessment.lines {
+            up(&mut row.lines, "the lines of an assessment")?;
+            self.lines.create(AssessmentLine {
+                claim,
+                number: row.lines,
+                benefit: line.benefit.clone(),
+                subject: line.subject.to_string(),
+                amount_fen: line.amount,
+            })?;
+        }
+        let standing = || ClaimAssessment { claim, assessment: Json(Arc::clone(assessment)) };
+        let row = self.assessments.edit_or(&(claim,), source, standing)?;
+        row.assessment = Json(Arc::clone(assessment));
+        Ok(())
+    }
+
     fn step_passed(
         &mut self,
         claim: ClaimId,
         body: StepPassed,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let StepPassed { step, by, organisation, note, on } = body;
@@ -153,7 +197,7 @@ impl Claims {
         &mut self,
         claim: ClaimId,
         body: Returned,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let Returned { step, by, organisation, wanted, note, on } = body;
@@ -170,7 +214,7 @@ impl Claims {
         &mut self,
         claim: ClaimId,
         body: Refused,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let Refused { step, by, organisation, reason, note, on } = body;
@@ -189,7 +233,7 @@ impl Claims {
         &mut self,
         claim: ClaimId,
         decision: Decision,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<&mut Claim, Stop> {
         let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
@@ -236,11 +280,10 @@ impl Claims {
     ) -> Result<(), Stop> {
         let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
         row.close(ClaimState::Approved, body.on);
-        row.assessed_fen = body.assessment.total;
         row.approved_fen = Some(body.amount);
         row.approved_on = Some(body.on);
-        replace_lines(row, &mut self.lines, &body.assessment.lines, source)?;
         let row = row.clone();
+        self.take_assessment(claim, &body.assessment, source)?;
         let case = known(self.cases.edit(&(row.case_id,), source)?, "the case of the claim")?;
         case.approved_fen = case.approved_fen.plus(body.amount)?;
         let statistic = self.statistic(&row, body.on, source)?;
@@ -337,7 +380,7 @@ fn place(claim: &Claim, on: Date) -> <BenefitStatistic as crate::record::Record>
     (claim.plan.clone(), claim.version.clone(), district, month(on))
 }
 
-fn filed_row(body: &Filed, event: &Recorded) -> Result<Claim, Stop> {
+fn filed_row(body: &Filed, event: &Arrived) -> Result<Claim, Stop> {
     let mut row = Claim {
         claim: body.claim,
         case_id: body.case,
@@ -381,43 +424,6 @@ fn filed_row(body: &Filed, event: &Recorded) -> Result<Claim, Stop> {
     };
     row.take_facts(&body.facts)?;
     Ok(row)
-}
-
-fn assessed(
-    row: &mut Claim,
-    lines: &mut Rows<AssessmentLine>,
-    body: &Assessed,
-    source: &mut dyn Source,
-) -> Result<(), Stop> {
-    row.state = ClaimState::InReview;
-    row.assessed_fen = body.assessment.total;
-    row.steps = Json(body.steps.clone());
-    row.policy = Some(body.policy.clone());
-    row.look_ahead();
-    replace_lines(row, lines, &body.assessment.lines, source)
-}
-
-fn replace_lines(
-    row: &mut Claim,
-    lines: &mut Rows<AssessmentLine>,
-    new: &[huzhu_domain::assessment::Line],
-    source: &mut dyn Source,
-) -> Result<(), Stop> {
-    for number in 1..=row.lines {
-        lines.remove(&(row.claim, number), source)?;
-    }
-    row.lines = 0;
-    for line in new {
-        up(&mut row.lines, "the lines of an assessment")?;
-        lines.create(AssessmentLine {
-            claim: row.claim,
-            number: row.lines,
-            benefit: line.benefit.clone(),
-            subject: line.subject.to_string(),
-            amount_fen: line.amount,
-        })?;
-    }
-    Ok(())
 }
 
 impl Claim {

@@ -14,12 +14,14 @@ use huzhu_domain::id::{
 };
 use huzhu_domain::member::MemberClass;
 use huzhu_domain::money::Money;
-use huzhu_store::port::Recorded;
+
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::projection::{Poison, Projection, Stop, down, follows, id_of, known, month, up};
+use crate::projection::{
+    Arrived, Poison, Projection, Stop, down, follows, id_of, known, month, up,
+};
 use crate::record::record;
 use crate::rows::{Buffer, Rows, Source};
 use crate::value::{Column, Json, Kind, Value, words};
@@ -157,9 +159,10 @@ record! {
         contributions_fen: Money,
         /// Covers whose first day lies in the month.
         starting: u32,
-        /// Covers whose last day lies in the month.
+        /// Covers that are over since a day of the month: their last day was the day before.
         ending: u32,
     }
+    index { "plan, district, month" }
 }
 
 /// Keeps covers.
@@ -188,7 +191,7 @@ impl Projection for Covers {
         category == "cover"
     }
 
-    fn fold(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let body = Event::decode(&event.name, event.version, &event.data)?;
         if let Event::Granted(granted) = body {
             return self.granted(&granted, event, source);
@@ -215,7 +218,7 @@ impl Covers {
     fn granted(
         &mut self,
         body: &Granted,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let row = Cover {
@@ -259,7 +262,7 @@ impl Covers {
         up(&mut granted.covers, "covers of a month")?;
         granted.contributions_fen = granted.contributions_fen.plus(body.contribution)?;
         up(&mut self.statistic(&row, row.term_start, source)?.starting, "covers of a month")?;
-        up(&mut self.statistic(&row, row.last_day, source)?.ending, "covers of a month")?;
+        up(&mut self.statistic(&row, over(row.last_day), source)?.ending, "covers of a month")?;
         self.covers.create(row)?;
         Ok(())
     }
@@ -364,8 +367,8 @@ impl Covers {
         let row = known(self.covers.edit(&(id,), source)?, "the cover")?;
         let before = std::mem::replace(&mut row.last_day, last_day);
         let row = row.clone();
-        down(&mut self.statistic(&row, before, source)?.ending, "covers of a month")?;
-        up(&mut self.statistic(&row, last_day, source)?.ending, "covers of a month")?;
+        down(&mut self.statistic(&row, over(before), source)?.ending, "covers of a month")?;
+        up(&mut self.statistic(&row, over(last_day), source)?.ending, "covers of a month")?;
         Ok(())
     }
 
@@ -417,4 +420,9 @@ impl Covers {
         }
         Ok(())
     }
+}
+
+/// The first day without a right that ends with `last_day`.
+fn over(last_day: Date) -> Date {
+    last_day.tomorrow().unwrap_or(last_day)
 }

@@ -4,11 +4,11 @@ use huzhu_domain::event::StoredEvent;
 use huzhu_domain::id::checked::{CardNumber, Phone, ResidentId, Sex};
 use huzhu_domain::id::{MemberId, OrganisationId, ResidentKey};
 use huzhu_domain::member::{Event, MemberClass, PersonCorrected, Registered, Transferred};
-use huzhu_store::port::Recorded;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::projection::{Projection, Stop, down, follows, id_of, known, up};
+use crate::projection::{Arrived, Projection, Stop, down, follows, id_of, known, up};
 use crate::record::record;
 use crate::rows::{Buffer, Rows, Source};
 use crate::value::{Column, Kind, Value, words};
@@ -121,7 +121,7 @@ impl Projection for Members {
         category == "member"
     }
 
-    fn fold(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let key = (id_of::<MemberId>(&event.stream)?,);
         let body = Event::decode(&event.name, event.version, &event.data)?;
         if let Event::Registered(registered) = body {
@@ -165,7 +165,7 @@ impl Members {
     fn registered(
         &mut self,
         body: Registered,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let revision = follows(None, event)?;

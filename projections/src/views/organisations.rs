@@ -9,10 +9,10 @@ use huzhu_domain::organisation::{
     WorkersCounted,
 };
 use huzhu_domain::step::{Duty, Level};
-use huzhu_store::port::Recorded;
+
 use jiff::civil::Date;
 
-use crate::projection::{Projection, Stop, follows, id_of, known, up};
+use crate::projection::{Arrived, Poison, Projection, Stop, follows, id_of, known, month, up};
 use crate::record::record;
 use crate::rows::{Buffer, Rows, Source};
 use crate::value::Json;
@@ -111,6 +111,21 @@ record! {
     }
 }
 
+record! {
+    /// How the number of workers of a district's units changed, by month of the count.
+    WorkerStatistic = "worker_statistics";
+    key {
+        /// The district; empty for units of none.
+        district: String,
+        /// The calendar month, such as 2014-07.
+        month: String,
+    }
+    columns {
+        /// How many more workers there were by the counts of the month, or fewer.
+        change: i64,
+    }
+}
+
 /// Keeps organisations and their handlers.
 #[derive(Default)]
 pub struct Organisations {
@@ -118,6 +133,7 @@ pub struct Organisations {
     handlers: Rows<Handler>,
     certificates: Rows<Certificate>,
     counts: Rows<WorkerCount>,
+    workers: Rows<WorkerStatistic>,
 }
 
 impl Projection for Organisations {
@@ -137,7 +153,7 @@ impl Projection for Organisations {
         category == "organisation"
     }
 
-    fn fold(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let id: OrganisationId = id_of(&event.stream)?;
         let body = Event::decode(&event.name, event.version, &event.data)?;
         if let Event::Registered(registered) = body {
@@ -164,7 +180,7 @@ impl Organisations {
     fn registered(
         &mut self,
         body: Registered,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let revision = follows(None, event)?;
@@ -178,7 +194,7 @@ impl Organisations {
             district: body.district,
             credit_code: body.credit_code.map(|code| code.as_str().to_owned()),
             has_union: body.has_union,
-            workers: body.workers,
+            workers: 0,
             counted_on: body.on,
             handlers: 0,
             registered_on: body.on,
@@ -194,8 +210,19 @@ impl Organisations {
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let row = known(self.organisations.edit(&(id.clone(),), source)?, "the organisation")?;
-        row.workers = body.workers;
+        let before = std::mem::replace(&mut row.workers, body.workers);
         row.counted_on = body.on;
+        if row.level == Level::Unit {
+            let district = row.district.as_ref().map_or_else(String::new, ToString::to_string);
+            let key = (district, month(body.on));
+            let statistic = self.workers.edit_or(&key, source, || {
+                let (district, month) = key.clone();
+                WorkerStatistic { district, month, change: 0 }
+            })?;
+            let change = i64::from(body.workers).saturating_sub(i64::from(before));
+            let sum = statistic.change.checked_add(change);
+            statistic.change = sum.ok_or(Poison::Count { what: "the workers of a district" })?;
+        }
         // The last count of a day is the one that holds.
         let count = self.counts.edit_or(&(id.clone(), body.on), source, || WorkerCount {
             organisation: id,

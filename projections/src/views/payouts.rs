@@ -9,11 +9,11 @@ use huzhu_domain::id::{
 };
 use huzhu_domain::money::Money;
 use huzhu_domain::payout::{self, Created, ReturnReason, Returned, Settled};
-use huzhu_store::port::Recorded;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::projection::{Poison, Projection, Stop, follows, id_of, known, up};
+use crate::projection::{Arrived, Poison, Projection, Stop, follows, id_of, known, up};
 use crate::record::record;
 use crate::rows::{Buffer, Rows, Source};
 use crate::value::{Column, Kind, Value, words};
@@ -200,7 +200,7 @@ impl Projection for Payouts {
         category == "payout" || category == "batch"
     }
 
-    fn fold(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         if batch::Event::knows(&event.name) {
             self.fold_batch(event, source)
         } else {
@@ -214,7 +214,7 @@ impl Projection for Payouts {
 }
 
 impl Payouts {
-    fn fold_payout(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold_payout(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let body = payout::Event::decode(&event.name, event.version, &event.data)?;
         if let payout::Event::Created(created) = body {
             return self.created(&created, event);
@@ -239,7 +239,7 @@ impl Payouts {
         Ok(())
     }
 
-    fn created(&mut self, body: &Created, event: &Recorded) -> Result<(), Stop> {
+    fn created(&mut self, body: &Created, event: &Arrived) -> Result<(), Stop> {
         self.payouts.create(Payout {
             payout: body.payout,
             claim: body.claim,
@@ -264,7 +264,7 @@ impl Payouts {
         Ok(())
     }
 
-    fn fold_batch(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold_batch(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let body = batch::Event::decode(&event.name, event.version, &event.data)?;
         if let batch::Event::Opened(opened) = body {
             return self.opened(&opened, event);
@@ -279,7 +279,7 @@ impl Payouts {
         }
     }
 
-    fn opened(&mut self, body: &Opened, event: &Recorded) -> Result<(), Stop> {
+    fn opened(&mut self, body: &Opened, event: &Arrived) -> Result<(), Stop> {
         self.batches.create(Batch {
             batch: body.batch,
             state: BatchState::Open,

@@ -6,11 +6,11 @@ use huzhu_domain::approval_policy::{self, Rule};
 use huzhu_domain::event::StoredEvent;
 use huzhu_domain::id::{PlanCode, VersionLabel};
 use huzhu_domain::plan::{self, EnrolmentMode, PlanVersion as Terms, Selection};
-use huzhu_store::port::Recorded;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::projection::{Projection, Stop, follows, known, up};
+use crate::projection::{Arrived, Projection, Stop, follows, known, up};
 use crate::record::record;
 use crate::rows::{Buffer, Rows, Source};
 use crate::value::Json;
@@ -62,6 +62,8 @@ record! {
         terms: Json<Arc<Terms>>,
         /// When the log took it.
         published_at: Timestamp,
+        /// The revision of the plan's stream at which it was published.
+        revision: u64,
     }
 }
 
@@ -109,7 +111,7 @@ impl Projection for Plans {
         category == "plan" || category == "approval"
     }
 
-    fn fold(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         if approval_policy::Event::knows(&event.name) {
             return self.policy_published(event, source);
         }
@@ -127,7 +129,7 @@ impl Plans {
     fn version_published(
         &mut self,
         terms: Arc<Terms>,
-        event: &Recorded,
+        event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let row = self.plans.edit_or(&(terms.plan.clone(),), source, || Plan {
@@ -154,14 +156,15 @@ impl Plans {
             enrolment: terms.enrolment.mode,
             terms: Json(terms),
             published_at: event.recorded_at,
+            revision: row.revision,
         })?;
         Ok(())
     }
 
-    fn policy_published(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn policy_published(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let approval_policy::Event::Published(policy) =
             approval_policy::Event::decode(&event.name, event.version, &event.data)?;
-        let number = event.revision.0;
+        let number = event.revision;
         if let Some(before) = number.checked_sub(1) {
             known(self.policies.get(&(before,), source)?, "the approval policy before")?;
         }

@@ -7,11 +7,11 @@ use huzhu_domain::plan::Tier;
 use huzhu_domain::roster::{
     Confirmed, ContributionRecorded, Event, Granted, MemberRemoved, MembersAdded, Opened,
 };
-use huzhu_store::port::Recorded;
+
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::projection::{Poison, Projection, Stop, down, follows, id_of, known, up};
+use crate::projection::{Arrived, Poison, Projection, Stop, down, follows, id_of, known, up};
 use crate::record::record;
 use crate::rows::{Buffer, Rows, Source};
 use crate::value::{Column, Kind, Value, words};
@@ -138,7 +138,7 @@ impl Projection for Rosters {
         category == "roster"
     }
 
-    fn fold(&mut self, event: &Recorded, source: &mut dyn Source) -> Result<(), Stop> {
+    fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let body = Event::decode(&event.name, event.version, &event.data)?;
         if let Event::Opened(opened) = body {
             return self.opened(*opened, event);
@@ -171,7 +171,7 @@ impl Projection for Rosters {
 }
 
 impl Rosters {
-    fn opened(&mut self, body: Opened, event: &Recorded) -> Result<(), Stop> {
+    fn opened(&mut self, body: Opened, event: &Arrived) -> Result<(), Stop> {
         self.rosters.create(Roster {
             roster: body.roster,
             plan: body.plan,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use huzhu_domain::assessment::Assessment;
 use huzhu_domain::claim::RefusalReason;
 use huzhu_domain::claim::facts::{Facts, IncidentKind};
 use huzhu_domain::id::{
@@ -140,8 +141,8 @@ record! {
         revision: u64,
     }
     index {
-        "queue, state, moved_on", "unit, filed_on", "member, filed_on", "cover", "case_id",
-        "state, filed_on", "plan, filed_on", "district, filed_on", "filed_on"
+        "queue, claim", "queue, filed_on, claim", "unit, filed_on, claim", "member, filed_on",
+        "cover", "case_id", "state, filed_on, claim", "plan, filed_on, claim", "filed_on, claim"
     }
 }
 
@@ -155,6 +156,19 @@ record! {
     columns {
         /// The bills, stays, diagnoses and documents.
         facts: Json<Arc<Facts>>,
+    }
+}
+
+record! {
+    /// The assessment of a claim as it stands: the approved one, or the last before.
+    ClaimAssessment = "claim_assessments";
+    key {
+        /// The claim.
+        claim: ClaimId,
+    }
+    columns {
+        /// Lines, total, trace and what it uses up.
+        assessment: Json<Arc<Assessment>>,
     }
 }
 
@@ -278,6 +292,7 @@ record! {
         /// Days from filing to payment, added up over the payments of the month.
         days_to_payment: i64,
     }
+    index { "plan, district, month" }
 }
 
 record! {
@@ -301,4 +316,5 @@ record! {
         /// What was paid to the member in the month.
         benefits_fen: Money,
     }
+    index { "plan, district, month, member" }
 }

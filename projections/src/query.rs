@@ -1,0 +1,229 @@
+//! How views are read: one row, a page of rows, or a claim, cover or organisation in full.
+//!
+//! Every question may name a position that the answer has to reflect, and waits for it within a
+//! deadline; every answer says what it reflects. A page is read in one transaction, and goes on
+//! after the last row of the page before, so that pages neither repeat nor leave out rows that do
+//! not change.
+
+mod details;
+mod filters;
+mod page;
+mod pool;
+mod statistics;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use huzhu_store::port::Position;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+pub use self::details::{
+    BatchInFull, ClaimInFull, CoverInFull, HandlerInFull, MemberInFull, OrganisationInFull,
+};
+pub use self::filters::*;
+pub use self::page::{Ask, PAGE_ROWS, PAGE_ROWS_MAX, Page};
+use self::pool::Pool;
+pub use self::statistics::{PlanStatistic, StatisticsFilter};
+use crate::checkpoint::Checkpoint;
+use crate::record::Record;
+use crate::rows::DatabaseError;
+use crate::sqlite::{FILE, read_checkpoints, values};
+use crate::value::Value;
+use crate::worker::{Late, Status, reached};
+
+/// Reads the views of a folder. Cheap to clone.
+#[derive(Clone)]
+pub struct Queries {
+    pool: Arc<Pool>,
+    status: watch::Receiver<Arc<Status>>,
+}
+
+/// What an answer has to reflect, and by when it has to be given.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// The position that the answer has to reflect; any if absent.
+    pub at_least: Option<Position>,
+    /// When the answer comes too late.
+    pub deadline: Instant,
+}
+
+/// An answer, and what it reflects.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer<T> {
+    /// The answer.
+    pub value: T,
+    /// What it reflects.
+    pub freshness: Freshness,
+}
+
+/// How far the views had come that an answer was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    /// The last event that the answer reflects; none for an empty log.
+    pub position: Option<Position>,
+    /// When the log took that event.
+    pub recorded_at: Option<Timestamp>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The views do not reflect the position that was asked for.
+    #[error(transparent)]
+    Late(#[from] Late),
+    /// The page token is not one that this list gave.
+    #[error("the page token belongs to another list, filter or order")]
+    PageToken,
+    /// The list cannot be ordered like that.
+    #[error("the list is ordered by {offered}, not by {given:?}")]
+    Order {
+        /// What was asked for.
+        given: String,
+        /// What may be asked for.
+        offered: String,
+    },
+    /// The deadline passed while the views were read.
+    #[error("the views were not read within the deadline")]
+    Deadline,
+    /// The database does not answer.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+/// A row that can be asked for.
+pub trait Listed: Record {
+    /// The projections that keep it.
+    const VIEWS: &'static [&'static str];
+    /// The columns that a list can be ordered by, besides the key.
+    const ORDERS: &'static [&'static str];
+    /// What narrows a list down.
+    type Filter: Filter;
+}
+
+/// What narrows a list down.
+pub trait Filter: Send + Sync {
+    /// The conditions, each with the value at its `?`.
+    fn conditions(&self) -> Vec<(&'static str, Value)>;
+}
+
+impl Queries {
+    /// Reads the views in `folder`, as far as `status` says they are.
+    ///
+    /// `readers` questions are answered at a time; others wait within their deadlines.
+    #[must_use]
+    pub fn new(folder: &Path, status: watch::Receiver<Arc<Status>>, readers: usize) -> Self {
+        Self { pool: Arc::new(Pool::new(folder.join(FILE), readers)), status }
+    }
+
+    /// Where the views are.
+    #[must_use]
+    pub fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.status.borrow())
+    }
+
+    /// One row.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub async fn get<R: Listed>(
+        &self,
+        key: R::Key,
+        wish: Wish,
+    ) -> Result<Answer<Option<R>>, QueryError> {
+        self.read(R::VIEWS, wish, move |views| row(views, &key)).await
+    }
+
+    /// A page of rows.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub async fn list<R: Listed>(
+        &self,
+        filter: R::Filter,
+        ask: Ask,
+        wish: Wish,
+    ) -> Result<Answer<Page<R>>, QueryError> {
+        let list = page::List::<R>::new(&filter.conditions(), ask)?;
+        self.read(R::VIEWS, wish, move |views| list.read(views)).await
+    }
+
+    /// Waits for `names` as `wish` says, and reads in one transaction.
+    async fn read<T: Send + 'static>(
+        &self,
+        names: &'static [&'static str],
+        wish: Wish,
+        read: impl FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
+    ) -> Result<Answer<T>, QueryError> {
+        if let Some(position) = wish.at_least {
+            reached(&mut self.status.clone(), names, position, wish.deadline).await?;
+        }
+        self.pool
+            .run(wish.deadline, move |views| {
+                let value = read(views)?;
+                let freshness = freshness(&read_checkpoints(views)?, names);
+                Ok(Answer { value, freshness })
+            })
+            .await
+    }
+}
+
+/// What all of `names` reflect.
+fn freshness(checkpoints: &[Checkpoint], names: &[&str]) -> Freshness {
+    let asked = checkpoints.iter().filter(|view| names.contains(&view.projection.as_str()));
+    let last = asked.min_by_key(|view| view.offset);
+    Freshness {
+        position: last.and_then(Checkpoint::position),
+        recorded_at: last.and_then(|view| view.recorded_at),
+    }
+}
+
+fn row<R: Record>(views: &Connection, key: &R::Key) -> Result<Option<R>, DatabaseError> {
+    let found: Vec<_> =
+        R::TABLE.key_columns().map(|column| format!("{} = ?", column.name)).collect();
+    let condition = found.join(" AND ");
+    let mut rows = rows::<R>(views, &condition, &R::key_values(key))?;
+    Ok(rows.pop())
+}
+
+/// The rows that fit, in the order of their keys.
+fn rows<R: Record>(
+    views: &Connection,
+    condition: &str,
+    with: &[Value],
+) -> Result<Vec<R>, DatabaseError> {
+    let key: Vec<_> = R::TABLE.key_columns().map(|column| column.name).collect();
+    let (all, name, key) = (columns::<R>(), R::TABLE.name, key.join(", "));
+    select(views, &format!("SELECT {all} FROM {name} WHERE {condition} ORDER BY {key}"), with)
+}
+
+fn select<R: Record>(
+    views: &Connection,
+    sql: &str,
+    with: &[Value],
+) -> Result<Vec<R>, DatabaseError> {
+    let mut statement = views.prepare_cached(sql)?;
+    let mut found = statement.query(params_from_iter(with))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        rows.push(R::from_values(values(row, R::TABLE.columns.len())?)?);
+    }
+    Ok(rows)
+}
+
+fn columns<R: Record>() -> String {
+    let names: Vec<_> = R::TABLE.columns.iter().map(|column| column.name).collect();
+    names.join(", ")
+}
+
+/// One number, 0 where there is none.
+fn number(views: &Connection, sql: &str, with: &[Value]) -> Result<u64, DatabaseError> {
+    let mut statement = views.prepare_cached(sql)?;
+    let number: Option<i64> =
+        statement.query_row(params_from_iter(with), |row| row.get(0)).optional()?.flatten();
+    Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+}
