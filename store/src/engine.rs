@@ -267,3 +267,6 @@ impl Engine {
         self.seen.fetch_max(recorded.position.offset, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

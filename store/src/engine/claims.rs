@@ -243,7 +243,7 @@ impl Engine {
         envelope: &Envelope,
         command: WithdrawClaim,
     ) -> Result<Receipt, EngineError> {
-        self.run(envelope, &command).await
+        self.run_and_tidy(envelope, command.claim, &command).await
     }
 
     /// What a claim would be worth, as the cover stands. Records nothing.

@@ -33,7 +33,8 @@ impl Flow for RegisterMember {
 
     async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
         let id = MemberId::of(draft.envelope().command);
-        let member = draft.load_new::<Member>(streams::member(id)).await?;
+        // Looked for even though it is most likely new: a used command id must not take the person.
+        let member = draft.load::<Member>(streams::member(id)).await?;
         draft.meet(&member)?;
         authority::is_unit(draft, &self.unit).await?;
         let registered = Box::new(member::Registered {

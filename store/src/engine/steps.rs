@@ -284,7 +284,7 @@ impl Engine {
         envelope: &Envelope,
         command: ReturnClaim,
     ) -> Result<Receipt, EngineError> {
-        self.run(envelope, &command).await
+        self.run_and_tidy(envelope, command.claim, &command).await
     }
 
     /// Turns a claim down.
@@ -297,6 +297,21 @@ impl Engine {
         envelope: &Envelope,
         command: RefuseClaim,
     ) -> Result<Receipt, EngineError> {
-        self.run(envelope, &command).await
+        self.run_and_tidy(envelope, command.claim, &command).await
+    }
+
+    /// Takes a flow to its end that lets go of the cover. One that is repeated may have been cut
+    /// short before that.
+    pub(super) async fn run_and_tidy<F: Flow>(
+        &self,
+        envelope: &Envelope,
+        claim: ClaimId,
+        flow: &F,
+    ) -> Result<Receipt, EngineError> {
+        let receipt = self.run(envelope, flow).await?;
+        if receipt.repeated {
+            self.run(&envelope.then("tidy"), &Tidy { claim }).await?;
+        }
+        Ok(receipt)
     }
 }

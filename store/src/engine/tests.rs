@@ -1,0 +1,9 @@
+mod crashes;
+mod deciding;
+mod enrolling;
+mod filing;
+mod paying;
+mod races;
+mod registering;
+mod replaying;
+mod world;
