@@ -1,5 +1,7 @@
 //! Where events are kept: the port, its adapters, and the engine that loads, decides and appends.
 
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod embedded;
 pub mod engine;
 pub mod memory;

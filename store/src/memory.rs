@@ -196,3 +196,6 @@ impl EventStore for MemoryStore {
             .map_err(|closed| StoreError::Unavailable { why: closed.to_string() })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ use uuid::Uuid;
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// The most events that one append may hold.
 pub const APPEND_EVENTS_MAX: usize = 10_000;
+/// The most bytes that one append may hold, all events together.
+pub const APPEND_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The most events that one read answers with.
 pub const READ_EVENTS_MAX: usize = 10_000;
 /// The longest name of a stream, in bytes.
@@ -418,10 +420,18 @@ pub fn check(appends: &[Append]) -> Result<(), AppendError> {
     }
     let events = appends.iter().map(|append| append.events.len()).fold(0, usize::saturating_add);
     within("events in one list", events, APPEND_EVENTS_MAX)?;
+    within("bytes in one list", bytes_of(appends), APPEND_BYTES_MAX)?;
     for event in appends.iter().flat_map(|append| &append.events) {
         within("bytes of an event's body", event.data.len(), EVENT_BYTES_MAX)?;
         within("bytes of an event's metadata", event.metadata.len(), EVENT_BYTES_MAX)?;
         within("bytes of an event's name", event.name.len(), STREAM_NAME_BYTES_MAX)?;
     }
     Ok(())
+}
+
+/// How many bytes the events of a list hold.
+#[must_use]
+pub fn bytes_of(appends: &[Append]) -> usize {
+    let of = |event: &NewEvent| event.data.len().saturating_add(event.metadata.len());
+    appends.iter().flat_map(|append| &append.events).map(of).fold(0, usize::saturating_add)
 }

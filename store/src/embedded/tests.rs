@@ -5,6 +5,23 @@ use uuid::Uuid;
 use super::*;
 use crate::port::{Expected, NewEvent};
 
+crate::conforms!(fresh());
+
+fn fresh() -> (crate::conformance::Log, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path(), unsteady_clock()).unwrap();
+    (Arc::new(store), folder)
+}
+
+/// Jumps to and fro.
+fn unsteady_clock() -> impl Fn() -> Timestamp + Send + Sync + 'static {
+    let ticks = AtomicI64::new(0);
+    move || {
+        let tick = ticks.fetch_add(1, Ordering::Relaxed).wrapping_mul(7) % 5;
+        Timestamp::from_second(1_760_000_000_i64.wrapping_add(tick)).unwrap()
+    }
+}
+
 fn clock() -> impl Fn() -> Timestamp + Send + Sync + 'static {
     let ticks = AtomicI64::new(1_400_000_000_000_000);
     move || Timestamp::from_microsecond(ticks.fetch_add(1, Ordering::Relaxed)).unwrap()
