@@ -1,6 +1,7 @@
 //! How the engine is reached: services, authentication, and the program `huzhu`.
 
 pub mod auth;
+pub mod client;
 pub mod clock;
 pub mod gate;
 pub mod metrics;
