@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod client;
 pub mod clock;
+pub mod demo;
 pub mod gate;
 pub mod metrics;
 pub mod server;
