@@ -347,6 +347,15 @@ fn a_history_out_of_order_is_corrupt() {
     let mut twice = all_approved();
     twice.extend([Event::Paid(paid(500)), Event::Paid(paid(500))]);
     assert!(replay::<Claim, _>(&twice).is_err());
+    let mut other_amount = all_approved();
+    other_amount.push(Event::Paid(paid(501)));
+    assert!(replay::<Claim, _>(&other_amount).is_err());
+    let other_payout = PayoutId::new(Uuid::from_u128(99));
+    for back in [reversed(499), PaymentReversed { payout: other_payout, ..reversed(500) }] {
+        let mut history = all_approved();
+        history.extend([Event::Paid(paid(500)), Event::PaymentReversed(back)]);
+        assert!(replay::<Claim, _>(&history).is_err());
+    }
 }
 
 fn filed_body() -> Arc<Filed> {

@@ -234,6 +234,34 @@ fn a_payment_without_a_reserve_is_corrupt() {
     assert!(replay::<Cover, _>(&[reserved(1, 900)]).is_err());
 }
 
+#[test]
+fn what_no_cover_decides_is_corrupt() {
+    let ended = || Event::Ended(Ended { reason: EndReason::Death, on: day("2014-05-31") });
+    let Event::BenefitReversed(body) = reversed(1, 900) else { unreachable!() };
+    let of_another = Event::BenefitReversed(BenefitReversed { payout: payout(9), ..body });
+    for after in [
+        vec![granted()],
+        vec![ended(), ended()],
+        vec![reserved(1, 900), reserved(1, 900)],
+        vec![reserved(1, 900), released(1, 899)],
+        vec![reserved(1, 900), paid(1, 900), released(1, 900)],
+        vec![reserved(1, 900), paid(1, 900), paid(1, 900)],
+        vec![reserved(1, 900), reversed(1, 900)],
+        vec![reserved(1, 900), paid(1, 900), reversed(1, 899)],
+        vec![reserved(1, 900), paid(1, 900), of_another],
+        vec![reserved(1, 900), paid(1, 900), reversed(1, 900), reversed(1, 900)],
+    ] {
+        let history: Vec<_> = iter::once(granted()).chain(after).collect();
+        let (last, before) = history.split_last().unwrap();
+        let state: Cover = replay(before).unwrap();
+        assert_eq!(
+            state.evolve(last),
+            Err(Impossible { event: last.name(), state: "Granted" }),
+            "{history:?}"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn no_interleaving_of_claims_passes_a_ceiling(

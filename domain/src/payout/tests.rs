@@ -174,7 +174,7 @@ fn only_a_returned_payout_is_corrected() {
 #[test]
 fn a_reversal_is_the_exact_opposite_and_happens_once() {
     let reversed = Event::Reversed(Reversed {
-        amount: body(900).amount,
+        amount: body_amount(),
         note: "误付".into(),
         by: "o3".parse().unwrap(),
         on: day("2015-01-20"),
@@ -191,11 +191,34 @@ fn a_reversal_is_the_exact_opposite_and_happens_once() {
 }
 
 #[test]
-fn a_settlement_of_another_amount_is_corrupt() {
-    let mut history = in_batch(1);
+fn what_no_payout_decides_is_corrupt() {
     let Event::Settled(body) = settled(1) else { unreachable!() };
-    history.push(Event::Settled(Settled { amount: Money::ZERO, ..body }));
-    assert!(replay::<Payout, _>(&history).is_err());
+    let of_nothing = Event::Settled(Settled { amount: Money::ZERO, ..body });
+    let back = |amount| {
+        let by = "o3".parse().unwrap();
+        Event::Reversed(Reversed { amount, note: String::new(), by, on: day("2015-01-20") })
+    };
+    let amount = body_amount();
+    for after in [
+        vec![created()],
+        vec![of_nothing],
+        vec![settled(2)],
+        vec![Event::Returned(returned_body(2))],
+        vec![Event::Batched(into(2))],
+        vec![settled(1), settled(1)],
+        vec![back(amount)],
+        vec![settled(1), back(Money::ZERO)],
+        vec![settled(1), back(amount), back(amount)],
+        vec![Event::Corrected(corrected_body())],
+    ] {
+        let mut history = in_batch(1);
+        history.extend(after);
+        let (last, before) = history.split_last().unwrap();
+        let state: Payout = replay(before).unwrap();
+        let name = state.name();
+        let impossible = Impossible { event: last.name(), state: name };
+        assert_eq!(state.evolve(last), Err(impossible), "{history:?}");
+    }
 }
 
 proptest! {
@@ -256,6 +279,10 @@ fn body(amount: i64) -> Arc<Created> {
     })
 }
 
+fn body_amount() -> Money {
+    body(900).amount
+}
+
 fn created() -> Event {
     Event::Created(body(900))
 }
@@ -286,7 +313,7 @@ fn settled(number: u128) -> Event {
     Event::Settled(Settled {
         batch: batch(number),
         reference: "R1".into(),
-        amount: body(900).amount,
+        amount: body_amount(),
         on: answer_day(number),
     })
 }
