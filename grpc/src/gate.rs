@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use huzhu_domain::envelope::Actor;
 use tokio::sync::Semaphore;
@@ -19,6 +19,9 @@ use crate::clock::Clock;
 use crate::metrics::{Call, Metrics};
 use crate::status;
 
+/// How much earlier a call ends than its caller's deadline.
+const AHEAD: Duration = Duration::from_millis(2);
+
 /// The layer that lets calls in.
 #[derive(Clone)]
 pub struct Gate {
@@ -30,15 +33,26 @@ struct Inner {
     clock: Clock,
     metrics: Metrics,
     places: Arc<Semaphore>,
-    in_flight_max: usize,
+    bounds: Bounds,
+}
+
+/// What the gate allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many calls may be under way; more are refused, never queued.
+    pub in_flight_max: usize,
+    /// How long a call may take whose caller says nothing of it.
+    pub deadline: Duration,
+    /// The same for a call that streams.
+    pub stream_deadline: Duration,
 }
 
 impl Gate {
-    /// Lets in at most `in_flight_max` calls at a time, with a token that `verifier` accepts.
+    /// Lets in calls within `bounds`, with a token that `verifier` accepts.
     #[must_use]
-    pub fn new(verifier: Verifier, clock: Clock, metrics: Metrics, in_flight_max: usize) -> Self {
-        let places = Arc::new(Semaphore::new(in_flight_max));
-        Self { inner: Arc::new(Inner { verifier, clock, metrics, places, in_flight_max }) }
+    pub fn new(verifier: Verifier, clock: Clock, metrics: Metrics, bounds: Bounds) -> Self {
+        let places = Arc::new(Semaphore::new(bounds.in_flight_max));
+        Self { inner: Arc::new(Inner { verifier, clock, metrics, places, bounds }) }
     }
 }
 
@@ -76,7 +90,7 @@ where
         let permit = Arc::clone(&self.inner.places).try_acquire_owned();
         let Ok(permit) = permit else {
             self.inner.metrics.refused.inc();
-            let status = status::busy(self.inner.in_flight_max);
+            let status = status::busy(self.inner.bounds.in_flight_max);
             self.inner.count(rpc, status.code());
             return Box::pin(async move { Ok(status.into_http()) });
         };
@@ -92,10 +106,14 @@ where
         }
         let inner = Arc::clone(&self.inner);
         let begun = now();
+        let deadline = self.inner.deadline(request.uri().path(), request.headers());
         let answer = self.service.call(request);
         Box::pin(async move {
             let under_way = UnderWay::new(&inner.metrics);
-            let answer = answer.await;
+            let answer = match tokio::time::timeout(deadline, answer).await {
+                Ok(answer) => answer,
+                Err(_elapsed) => Ok(status::late().into_http()),
+            };
             drop(under_way);
             drop(permit);
             inner.metrics.latency.observe(begun.elapsed().as_secs_f64());
@@ -131,6 +149,16 @@ impl Inner {
         }
     }
 
+    /// How long a call may take: what its caller says, if that is less than what is allowed.
+    fn deadline(&self, path: &str, headers: &HeaderMap) -> Duration {
+        let allowed =
+            if table::streams(path) { self.bounds.stream_deadline } else { self.bounds.deadline };
+        let asked = headers.get("grpc-timeout").and_then(|value| value.to_str().ok());
+        // The transport keeps the same time, and would say less of why the call ended.
+        let asked = asked.and_then(timeout).map(|asked| asked.saturating_sub(AHEAD));
+        asked.map_or(allowed, |asked| asked.min(allowed))
+    }
+
     fn count(&self, rpc: String, code: Code) {
         self.metrics.calls.get_or_create(&Call { rpc, code: name(code) }).inc();
     }
@@ -163,6 +191,24 @@ fn rpc(path: &str) -> String {
     }
 }
 
+/// What a `grpc-timeout` header says: up to eight digits and a unit.
+fn timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_secs(number.saturating_mul(3_600))),
+        "M" => Some(Duration::from_secs(number.saturating_mul(60))),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
+
 fn now() -> Instant {
     Instant::now()
 }
@@ -186,5 +232,21 @@ const fn name(code: Code) -> &'static str {
         Code::Unavailable => "UNAVAILABLE",
         Code::DataLoss => "DATA_LOSS",
         Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_read_as_grpc_writes_it() {
+        let read = [("3S", 3_000), ("250m", 250), ("2M", 120_000), ("1H", 3_600_000)];
+        for (text, millis) in read {
+            assert_eq!(timeout(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "S", "5", "5 S", "-1S", "123456789S", "1秒"] {
+            assert_eq!(timeout(text), None, "{text}");
+        }
     }
 }

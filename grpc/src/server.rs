@@ -26,7 +26,7 @@ use crate::auth::keys::{ResidentHasher, TokenKey};
 use crate::auth::table::TABLE;
 use crate::clock::Clock;
 use crate::contract;
-use crate::gate::Gate;
+use crate::gate::{Bounds, Gate};
 use crate::metrics::Metrics;
 use crate::services::{self, Context};
 
@@ -45,6 +45,8 @@ pub struct Config {
     pub message_bytes_max: usize,
     /// How long a call may take that says nothing itself.
     pub deadline: Duration,
+    /// The same for a call that streams.
+    pub stream_deadline: Duration,
     /// How many days back a command may count; any number if absent.
     pub backdate_days_max: Option<u32>,
     /// How long calls under way may take to end when the service stops.
@@ -64,7 +66,8 @@ impl Config {
             metrics: any,
             in_flight_max: 1_024,
             message_bytes_max: 4 * 1024 * 1024,
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_secs(30),
+            stream_deadline: Duration::from_secs(600),
             backdate_days_max: Some(31),
             drain: Duration::from_secs(20),
             clock: Clock::system(),
@@ -209,6 +212,7 @@ impl Serving {
             engine,
             clock: config.clock.clone(),
             backdate_days_max: config.backdate_days_max,
+            message_bytes_max: config.message_bytes_max,
             residents: Arc::new(ResidentHasher::open(&config.data)?),
         };
         let verifier = Verifier::new(key);
@@ -236,14 +240,18 @@ impl Serving {
         for (service, _) in TABLE {
             health.set_service_status(*service, ServingStatus::Serving).await;
         }
-        let gate = Gate::new(verifier, config.clock.clone(), metrics, config.in_flight_max);
+        let bounds = Bounds {
+            in_flight_max: config.in_flight_max,
+            deadline: config.deadline,
+            stream_deadline: config.stream_deadline,
+        };
+        let gate = Gate::new(verifier, config.clock.clone(), metrics, bounds);
         let mut routes = services::routes(&context);
         routes = routes.add_service(health_service);
         routes = routes
             .add_service(reflection(tonic_reflection::server::Builder::build_v1)?)
             .add_service(reflection(tonic_reflection::server::Builder::build_v1alpha)?);
         let server = Transport::builder()
-            .timeout(config.deadline)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .tcp_nodelay(true)

@@ -3,10 +3,12 @@
 //!
 //! An error never repeats what a field holds: it may be personal, and errors are logged.
 
+mod assessment;
 pub mod check;
 pub mod command;
 pub mod facts;
 pub mod spoken;
 pub mod value;
 
+pub use assessment::assessment;
 pub use check::{Check, Malformed, Violation};

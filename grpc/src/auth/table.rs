@@ -141,3 +141,20 @@ pub fn rule(path: &str) -> Rule {
         .and_then(|(_, methods)| methods.iter().find(|(name, _)| *name == method))
         .map_or(Rule::Unknown, |(_, roles)| Rule::Roles(roles))
 }
+
+/// RPCs that stream, and may take their time.
+const STREAMS: &[&str] = &[
+    "/huzhu.command.v1.RosterService/AddRosterMembers",
+    "/huzhu.command.v1.PayoutService/ExportBankFile",
+    "/huzhu.audit.v1.AuditService/ReplayClaim",
+    "/huzhu.audit.v1.AuditService/ReplayStream",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+/// Whether the RPC at `path` streams.
+#[must_use]
+pub fn streams(path: &str) -> bool {
+    STREAMS.contains(&path)
+}

@@ -110,6 +110,15 @@ fn the_table_knows_every_rpc_of_the_contract_and_no_other() {
         })
         .collect();
     assert_eq!(listed, contract);
+    for file in &descriptors.file {
+        for service in &file.service {
+            for method in &service.method {
+                let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                let streams = method.client_streaming() || method.server_streaming();
+                assert_eq!(table::streams(&path), streams, "{path}");
+            }
+        }
+    }
     for path in &listed {
         assert!(matches!(table::rule(path), table::Rule::Roles([_, ..])), "{path}");
     }

@@ -59,26 +59,20 @@ commands! {
     CreateBatchRequest, RecordBankAnswerRequest, CorrectPayoutRequest, ReversePayoutRequest,
 }
 
-/// Which business times are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BusinessTimes {
-    /// How many days a command may be dated back; any number if absent.
-    pub backdate_days_max: Option<u16>,
-}
-
 impl Check {
     /// What every command brings. The content of the command is everything but where the caller
-    /// believes the target to stand: a retry may know better.
+    /// believes the target to stand: a retry may know better. A command may be dated back by at most so
+    /// many days; by any number if absent.
     pub fn envelope<C: Command>(
         &mut self,
         request: &mut C,
         actor: &Actor,
         now: Timestamp,
-        times: BusinessTimes,
+        backdate_days_max: Option<u32>,
     ) -> Option<Envelope> {
         let command = self.parse("request_id", request.request_id());
         let at = self.moment("business_time", request.business_time());
-        let at = at.and_then(|at| self.in_time(at.unwrap_or(now), now, times));
+        let at = at.and_then(|at| self.in_time(at.unwrap_or(now), now, backdate_days_max));
         let expected = request.expected_revision().take();
         let mut content = format!("{}\0{}\0", C::NAME, actor.subject).into_bytes();
         // A vector grows as it has to, so this does not fail.
@@ -100,13 +94,13 @@ impl Check {
         &mut self,
         at: Timestamp,
         now: Timestamp,
-        times: BusinessTimes,
+        backdate_days_max: Option<u32>,
     ) -> Option<Timestamp> {
         if at.duration_since(now) > AHEAD_MAX {
             return self.fail("business_time", "must not lie in the future");
         }
         let back = now.duration_since(at);
-        match times.backdate_days_max {
+        match backdate_days_max {
             Some(days) if back > SignedDuration::from_hours(i64::from(days).saturating_mul(24)) => {
                 self.fail("business_time", format!("must lie at most {days} days back"))
             }

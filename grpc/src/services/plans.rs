@@ -1,0 +1,79 @@
+//! Plans and the approval policy.
+
+use std::sync::Arc;
+
+use huzhu_domain::approval_policy::{Published, RULES_MAX, Rule};
+use huzhu_domain::plan::PlanVersion;
+use huzhu_domain::step::Step;
+use tonic::{Request, Response, Status};
+
+use super::{Desk, all, receipt};
+use crate::contract::huzhu::command::v1 as command;
+use crate::wire::Check;
+use command::plan_service_server::PlanService;
+
+/// The largest plan file, in bytes.
+const TERMS_BYTES_MAX: usize = 512 * 1024;
+
+#[tonic::async_trait]
+impl PlanService for Desk {
+    async fn publish_plan(
+        &self,
+        request: Request<command::PublishPlanRequest>,
+    ) -> Result<Response<command::PublishPlanResponse>, Status> {
+        let (request, mut check, envelope) = self.open(request)?;
+        let terms = check.terms("terms_json", &request.terms_json);
+        let (envelope, terms) = check.finish(all!(envelope, terms))?;
+        let (plan, version) = (terms.plan.to_string(), terms.version.to_string());
+        let receipt = receipt(self.0.engine.publish_plan(&envelope, Arc::new(terms)).await)?;
+        Ok(Response::new(command::PublishPlanResponse { receipt, plan, version }))
+    }
+
+    async fn publish_approval_policy(
+        &self,
+        request: Request<command::PublishApprovalPolicyRequest>,
+    ) -> Result<Response<command::PublishApprovalPolicyResponse>, Status> {
+        let (request, mut check, envelope) = self.open(request)?;
+        let label = check.parse("label", &request.label);
+        let from = check.date("from", request.from);
+        let rules = check.each("rules", request.rules, 1..=RULES_MAX, rule);
+        let (envelope, label, from, rules) = check.finish(all!(envelope, label, from, rules))?;
+        let policy = Published { label, from, rules };
+        let receipt = receipt(self.0.engine.publish_approval_policy(&envelope, policy).await)?;
+        Ok(Response::new(command::PublishApprovalPolicyResponse { receipt }))
+    }
+}
+
+fn rule(check: &mut Check, rule: command::ApprovalRule) -> Option<Rule> {
+    let plan = check.parse_or_none("plan", &rule.plan);
+    let up_to = check.money_or_none("up_to", rule.up_to);
+    let steps =
+        check.each("steps", rule.steps, 1..=Step::ALL.len(), |check, step| check.choice("", step));
+    Some(Rule { plan: plan?, up_to: up_to?, steps: steps? })
+}
+
+impl Check {
+    /// The terms of a plan, with every contradiction in them under its path.
+    fn terms(&mut self, field: &str, json: &str) -> Option<PlanVersion> {
+        if json.len() > TERMS_BYTES_MAX {
+            return self.fail(field, format!("must be at most {TERMS_BYTES_MAX} bytes"));
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let terms: PlanVersion = match serde_path_to_error::deserialize(&mut deserializer) {
+            Ok(terms) => terms,
+            Err(error) => {
+                let path = error.path().to_string();
+                let field = if path == "." { field.to_owned() } else { format!("{field}:{path}") };
+                return self.fail(&field, error.inner());
+            }
+        };
+        if let Err(why) = deserializer.end() {
+            return self.fail(field, why);
+        }
+        let contradictions = terms.check();
+        for contradiction in &contradictions {
+            self.fail::<()>(&format!("{field}:{}", contradiction.path), &contradiction.why);
+        }
+        contradictions.is_empty().then_some(terms)
+    }
+}
