@@ -116,6 +116,19 @@ macro_rules! clients {
 }
 
 impl Desk {
+    /// The desk of whoever the token stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`].
+    pub async fn with_token(address: String, token: &str) -> Result<Self, DeskError> {
+        let channel = Endpoint::from_shared(address)?.tcp_nodelay(true).connect().await?;
+        let token = format!("Bearer {token}")
+            .parse()
+            .map_err(|_| DeskError::Name("the token".to_owned()))?;
+        Ok(Self { channel, token })
+    }
+
     clients! {
         /// Plans and approval policies.
         plans: PlanServiceClient;

@@ -1,6 +1,17 @@
 //! How the engine is reached: services, authentication, and the program `huzhu`.
 
+/// Writes a line to standard output. Who closed it has seen enough: then the program ends.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        if writeln!(std::io::stdout(), $($text)*).is_err() {
+            std::process::exit(0);
+        }
+    }};
+}
+
 pub mod auth;
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod demo;

@@ -1,7 +1,5 @@
 //! What the demo prints.
 
-#![expect(clippy::print_stdout, reason = "printing is what the demo is for")]
-
 use huzhu_domain::money::Money;
 
 use super::DemoError;
@@ -13,11 +11,11 @@ use crate::contract::huzhu::query::v1 as query;
 use crate::contract::huzhu::r#type::v1 as wire;
 
 pub(super) fn title(text: &str) {
-    println!("\n=== {text}");
+    say!("\n=== {text}");
 }
 
 pub(super) fn progress(text: &str) {
-    println!("  … {text}");
+    say!("  … {text}");
 }
 
 /// Prints people, decisions, assessments, payouts, views and the history of 刘某's claim.
@@ -26,9 +24,9 @@ pub(super) async fn everything(world: &World, played: &Played) -> Result<(), Dem
     for (id, level, name, parent, workers) in ORGANISATIONS {
         let above = if parent.is_empty() { String::new() } else { format!(", below {parent}") };
         let workers = if workers > 0 { format!(", {workers} workers") } else { String::new() };
-        println!("  {id:<13} {:<9} {name}{above}{workers}", format!("{level:?}").to_lowercase());
+        say!("  {id:<13} {:<9} {name}{above}{workers}", format!("{level:?}").to_lowercase());
     }
-    println!("  {} plan versions are published", played.plans);
+    say!("  {} plan versions are published", played.plans);
 
     let desk = world.auditor()?;
     for case in &played.cases {
@@ -39,8 +37,8 @@ pub(super) async fn everything(world: &World, played: &Played) -> Result<(), Dem
         Money::sum(cases.map(|case| amount(case.amount))).unwrap_or_default()
     };
     title("Together");
-    println!("  谭女士, three plans on one illness: {} yuan", grouped(sum("谭女士")));
-    println!("  the free and the paid plan on one bill: {} yuan", grouped(sum("一名职工")));
+    say!("  谭女士, three plans on one illness: {} yuan", grouped(sum("谭女士")));
+    say!("  the free and the paid plan on one bill: {} yuan", grouped(sum("一名职工")));
     workers(&desk, played).await?;
     payouts(&desk, played).await?;
     statistics(&desk, &played.position).await?;
@@ -59,7 +57,7 @@ async fn one(desk: &Desk, case: &Case, position: &str) -> Result<(), DemoError> 
     check(case, &claim)?;
     title(&format!("{} · {} · claim {}", case.who, case.plan, case.claim));
     for decision in &claim.decisions {
-        println!(
+        say!(
             "  {} {:<17} {} by {} of {}",
             day(decision.on.as_ref()),
             name(decision.step().as_str_name(), "STEP_"),
@@ -69,17 +67,17 @@ async fn one(desk: &Desk, case: &Case, position: &str) -> Result<(), DemoError> 
         );
     }
     assessment(&answer.assessment.unwrap_or_default());
-    println!("  → {} yuan approved and paid", grouped(yuan(claim.approved.as_ref())));
+    say!("  → {} yuan approved and paid", grouped(yuan(claim.approved.as_ref())));
     Ok(())
 }
 
 fn assessment(assessment: &wire::Assessment) {
-    println!("  How the amount comes about:");
+    say!("  How the amount comes about:");
     for (step, number) in assessment.trace.iter().zip(1_u32..) {
-        println!("  {number:>4}. {}", step.text);
+        say!("  {number:>4}. {}", step.text);
     }
     for line in &assessment.lines {
-        println!(
+        say!(
             "        {:<18} {:<24} {:>12}",
             line.benefit,
             line.subject,
@@ -101,7 +99,7 @@ async fn workers(desk: &Desk, played: &Played) -> Result<(), DemoError> {
             people.insert(claim.member_id);
         }
     }
-    println!("  北一机床: {} people were paid {} yuan", people.len(), grouped(paid));
+    say!("  北一机床: {} people were paid {} yuan", people.len(), grouped(paid));
     if people.len() == 40 && paid == amount("47800") {
         return Ok(());
     }
@@ -119,7 +117,7 @@ async fn payouts(desk: &Desk, played: &Played) -> Result<(), DemoError> {
             query::GetBatchRequest { batch_id: batch.clone(), at_least: played.position.clone() };
         let answer = done("batch", desk.queries().get_batch(desk.request(request)).await)?;
         let batch = answer.batch.unwrap_or_default();
-        println!(
+        say!(
             "  bank file {}: {} payments, {} yuan; {} settled, {} returned",
             batch.batch_id,
             batch.payments,
@@ -133,9 +131,17 @@ async fn payouts(desk: &Desk, played: &Played) -> Result<(), DemoError> {
 
 async fn statistics(desk: &Desk, position: &str) -> Result<(), DemoError> {
     title("The views: plans by district and month (人 persons, 人次 payments, 赔付率 loss ratio)");
-    println!(
+    say!(
         "  {:<20} {:<9} {:<8} {:>13} {:>5} {:>5} {:>13} {:>8} {:>8}",
-        "plan", "district", "month", "contributions", "人", "人次", "benefits", "赔付率", "覆盖率"
+        "plan",
+        "district",
+        "month",
+        "contributions",
+        "人",
+        "人次",
+        "benefits",
+        "赔付率",
+        "覆盖率"
     );
     let mut page_token = String::new();
     loop {
@@ -148,7 +154,7 @@ async fn statistics(desk: &Desk, position: &str) -> Result<(), DemoError> {
         let answer =
             done("statistics", desk.queries().list_plan_statistics(desk.request(request)).await)?;
         for row in &answer.statistics {
-            println!(
+            say!(
                 "  {:<20} {:<9} {:<8} {:>13} {:>5} {:>5} {:>13} {:>8} {:>8}",
                 row.plan,
                 row.district_id,
@@ -186,9 +192,12 @@ async fn history(desk: &Desk, case: &Case) -> Result<(), DemoError> {
         } else {
             format!(", duty {} under certificate {}", authority.duty, authority.certificate)
         };
-        println!(
+        say!(
             "  {:>3} {:<18} by {}{under} → {}",
-            event.revision, event.name, actor.subject, event.summary
+            event.revision,
+            event.name,
+            actor.subject,
+            event.summary
         );
     }
     Ok(())

@@ -1,0 +1,104 @@
+//! `huzhu serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, blocking};
+use crate::clock::Clock;
+use crate::server::{self, Config};
+
+/// Serve the engine over gRPC.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The data folder; made if there is none.
+    #[arg(long, default_value = "data", env = "HUZHU_DATA")]
+    data: PathBuf,
+    /// Where calls are taken.
+    #[arg(long, default_value = "127.0.0.1:50051", env = "HUZHU_LISTEN")]
+    listen: SocketAddr,
+    /// Where Prometheus reads.
+    #[arg(long, default_value = "127.0.0.1:9464", env = "HUZHU_METRICS")]
+    metrics: SocketAddr,
+    /// How many calls may be under way; more are refused.
+    #[arg(long, default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    in_flight_max: u32,
+    /// How long a call may take that sets no deadline itself, in seconds.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    deadline: u64,
+    /// How many days back a command may count; any number if this says `any`.
+    #[arg(long, default_value = "31", value_parser = days)]
+    backdate_days: Backdate,
+    /// How long calls under way may take to end when the service stops, in seconds.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    drain: u64,
+    /// How log lines look. What is logged is set by RUST_LOG.
+    #[arg(long, default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Backdate(Option<u32>);
+
+fn days(text: &str) -> Result<Backdate, String> {
+    if text == "any" {
+        return Ok(Backdate(None));
+    }
+    text.parse().map(|days| Backdate(Some(days))).map_err(|_| "a number of days, or any".into())
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, one object a line.
+    Json,
+}
+
+pub(super) fn run(serve: Serve) -> Result<(), Failure> {
+    log(serve.log_format);
+    let config = Config {
+        data: serve.data,
+        listen: serve.listen,
+        metrics: serve.metrics,
+        in_flight_max: usize::try_from(serve.in_flight_max).unwrap_or(usize::MAX),
+        deadline: Duration::from_secs(serve.deadline),
+        backdate_days_max: serve.backdate_days.0,
+        drain: Duration::from_secs(serve.drain),
+        clock: Clock::system(),
+        ..Config::new(PathBuf::new())
+    };
+    let running = server::start(config).map_err(Failure::of)?;
+    // One line that scripts can wait for.
+    say!("huzhu serves on {}; metrics on http://{}/metrics", running.address, running.metrics);
+    blocking(wait(&running))??;
+    running.stop();
+    running.join().map_err(Failure::of)
+}
+
+/// Waits for a signal, or for the service to end by itself.
+async fn wait(running: &server::Running) -> Result<(), Failure> {
+    let mut terminated = signal(SignalKind::terminate()).map_err(Failure::of)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::of)?;
+    let mut look = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        tokio::select! {
+            _ = terminated.recv() => return Ok(()),
+            _ = interrupted.recv() => return Ok(()),
+            _ = look.tick() => if running.has_ended() { return Ok(()) },
+        }
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}

@@ -1,0 +1,69 @@
+//! `huzhu views`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use huzhu_projections::feed::PortFeed;
+use huzhu_projections::rebuild::rebuild;
+use huzhu_projections::sqlite::{open_to_read, read_checkpoints};
+use huzhu_store::embedded::EmbeddedStore;
+use std::sync::Arc;
+
+use super::Failure;
+use crate::clock::Clock;
+
+/// Look after the views.
+#[derive(Debug, Subcommand)]
+pub(super) enum Views {
+    /// Build every view from the log alone, and put them in the place of the old ones. The service
+    /// must not run.
+    Rebuild {
+        /// The data folder.
+        #[arg(long, default_value = "data", env = "HUZHU_DATA")]
+        data: PathBuf,
+    },
+    /// Say how far each view is, and why one stands still.
+    Status {
+        /// The data folder.
+        #[arg(long, default_value = "data", env = "HUZHU_DATA")]
+        data: PathBuf,
+    },
+}
+
+pub(super) fn run(views: &Views) -> Result<(), Failure> {
+    match views {
+        Views::Rebuild { data } => {
+            let clock = Clock::system();
+            let told = clock.clone();
+            let store = EmbeddedStore::open(data, move || told.now()).map_err(Failure::of)?;
+            let mut feed = PortFeed::new(Arc::new(store));
+            let built = rebuild(data, &mut feed, None, clock.now(), |progress| {
+                eprint!("\r{} of {} events", progress.offset, progress.until);
+                // A terminal that shows no progress is no reason to stop.
+                let _ = std::io::stderr().flush();
+            })
+            .map_err(Failure::of)?;
+            eprintln!();
+            say!(
+                "{} events into all views in {} ms: {} events a second",
+                built.events,
+                built.took.as_millis(),
+                built.events_per_second()
+            );
+            Ok(())
+        }
+        Views::Status { data } => {
+            let views = open_to_read(&data.join("views.db")).map_err(Failure::of)?;
+            for view in read_checkpoints(&views).map_err(Failure::of)? {
+                let offset = view.position().map_or(0, |position| position.offset);
+                let state = view.failure.map_or_else(
+                    || "goes on".to_owned(),
+                    |failure| format!("stands still: {failure:?}"),
+                );
+                say!("{:<20} version {:<3} at {offset:<12} {state}", view.projection, view.version);
+            }
+            Ok(())
+        }
+    }
+}
