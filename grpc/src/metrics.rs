@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
+use huzhu_projections::worker::Status;
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -112,6 +114,19 @@ impl Metrics {
         )]
         if statistics.commits > 0 {
             self.commit_batch.set(statistics.events as f64 / statistics.commits as f64);
+        }
+    }
+
+    /// Takes over how far the views are behind at `now`.
+    pub fn take_views(&self, status: &Status, now: Timestamp) {
+        for view in &status.checkpoints {
+            // A view that stands still is behind since then, the others since the oldest event
+            // that waits.
+            let since = view.failure.as_ref().map(|failure| failure.since);
+            let behind = since.or(status.behind_since).map(|since| now.duration_since(since));
+            let view = View { view: view.projection.clone() };
+            let seconds = behind.map_or(0.0, |behind| behind.as_secs_f64().max(0.0));
+            self.view_lag.get_or_create(&view).set(seconds);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! of views leave the thread.
 
 mod monitoring;
+mod processes;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -13,6 +14,9 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use huzhu_projections::feed::EmbeddedFeed;
+use huzhu_projections::query::Queries;
+use huzhu_projections::worker::Views;
 use huzhu_store::embedded::EmbeddedStore;
 use huzhu_store::engine::{Engine, Limits};
 use huzhu_store::port::EventStore;
@@ -29,6 +33,9 @@ use crate::contract;
 use crate::gate::{Bounds, Gate};
 use crate::metrics::Metrics;
 use crate::services::{self, Context};
+
+/// How many questions to the views are answered at a time: more would only take turns.
+const READERS: usize = 2;
 
 /// How the service is run.
 #[derive(Clone)]
@@ -92,6 +99,9 @@ pub enum ServeError {
     /// The log cannot be opened, or a commit failed.
     #[error("the log: {0}")]
     Log(String),
+    /// The views do not fit the log or the program.
+    #[error("the views: {0}")]
+    Views(String),
     /// The system gives no thread or runtime, or the transport failed.
     #[error("{0}")]
     System(String),
@@ -194,6 +204,7 @@ impl Drop for Running {
 struct Serving {
     config: Config,
     store: EmbeddedStore,
+    views: Views,
     context: Context,
     verifier: Verifier,
     metrics: Metrics,
@@ -208,15 +219,21 @@ impl Serving {
         let engine = Engine::open(port, Limits::default())
             .await
             .map_err(|why| ServeError::Log(why.to_string()))?;
+        let feed = EmbeddedFeed::new(&store).map_err(|why| ServeError::Log(why.to_string()))?;
+        let clock = config.clock.clone();
+        let views = Views::start(&config.data, Box::new(feed), Arc::new(move || clock.now()))
+            .await
+            .map_err(|why| ServeError::Views(why.to_string()))?;
         let context = Context {
             engine,
             clock: config.clock.clone(),
             backdate_days_max: config.backdate_days_max,
             message_bytes_max: config.message_bytes_max,
+            queries: Queries::new(&config.data, views.watch(), READERS),
             residents: Arc::new(ResidentHasher::open(&config.data)?),
         };
         let verifier = Verifier::new(key);
-        Ok(Self { config, store, context, verifier, metrics: Metrics::default() })
+        Ok(Self { config, store, views, context, verifier, metrics: Metrics::default() })
     }
 
     async fn run(
@@ -225,7 +242,7 @@ impl Serving {
         metrics_listener: TcpListener,
         mut stopped: watch::Receiver<bool>,
     ) -> Result<(), ServeError> {
-        let Self { config, store, context, verifier, metrics } = self;
+        let Self { config, store, views, context, verifier, metrics } = self;
         let system = |why: &dyn std::fmt::Display| ServeError::System(why.to_string());
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| system(&why))?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -233,8 +250,12 @@ impl Serving {
             metrics_listener,
             metrics.clone(),
             store.clone(),
+            views.watch(),
+            config.clock.clone(),
             stopped.clone(),
         ));
+        let processes =
+            tokio::spawn(processes::follow(context.engine.clone(), config.data.clone()));
 
         let (health, health_service) = tonic_health::server::health_reporter();
         for (service, _) in TABLE {
@@ -282,7 +303,9 @@ impl Serving {
             }
         };
         monitoring.abort();
+        processes.abort();
         drop(context);
+        views.stop();
         store.close().await;
         tracing::info!("stopped");
         ended

@@ -1,16 +1,19 @@
 //! The services of the contract, each a thin layer: wire in, engine or view, wire out.
 
+mod audits;
 mod claims;
 mod covers;
 mod members;
 mod organisations;
 mod payouts;
 mod plans;
+mod queries;
 mod rosters;
 
 use std::sync::Arc;
 
 use huzhu_domain::envelope::Actor;
+use huzhu_projections::query::Queries;
 use huzhu_store::engine::{Engine, EngineError, Envelope, Receipt};
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
@@ -19,7 +22,9 @@ use tonic::{Request, Status};
 use crate::auth::TokenError;
 use crate::auth::keys::ResidentHasher;
 use crate::clock::Clock;
+use crate::contract::huzhu::audit::v1 as audit;
 use crate::contract::huzhu::command::v1 as command;
+use crate::contract::huzhu::query::v1 as query;
 use crate::contract::huzhu::r#type::v1 as wire;
 use crate::status;
 use crate::wire::Check;
@@ -41,6 +46,8 @@ pub struct Context {
     pub backdate_days_max: Option<u32>,
     /// Hashes resident ids.
     pub residents: Arc<ResidentHasher>,
+    /// Reads the views.
+    pub queries: Queries,
     /// The largest message that is taken, in bytes.
     pub message_bytes_max: usize,
 }
@@ -54,22 +61,26 @@ struct Desk(Context);
 pub fn routes(context: &Context) -> Routes {
     let mut routes = Routes::default();
     macro_rules! serve {
-        ($($server:path),+ $(,)?) => {$({
+        ($($server:path $(, $send:ident)?;)+) => {$({
             use $server as Server;
             let server = Server::new(Desk(context.clone()))
                 .max_decoding_message_size(context.message_bytes_max)
                 .accept_compressed(CompressionEncoding::Gzip);
+            $(let server = server.$send(CompressionEncoding::Gzip);)?
             routes = routes.add_service(server);
         })+};
     }
+    // Receipts are too small to be worth compressing; pages and histories are not.
     serve! {
-        command::plan_service_server::PlanServiceServer,
-        command::organisation_service_server::OrganisationServiceServer,
-        command::member_service_server::MemberServiceServer,
-        command::roster_service_server::RosterServiceServer,
-        command::cover_service_server::CoverServiceServer,
-        command::claim_service_server::ClaimServiceServer,
-        command::payout_service_server::PayoutServiceServer,
+        command::plan_service_server::PlanServiceServer;
+        command::organisation_service_server::OrganisationServiceServer;
+        command::member_service_server::MemberServiceServer;
+        command::roster_service_server::RosterServiceServer;
+        command::cover_service_server::CoverServiceServer;
+        command::claim_service_server::ClaimServiceServer;
+        command::payout_service_server::PayoutServiceServer;
+        query::query_service_server::QueryServiceServer, send_compressed;
+        audit::audit_service_server::AuditServiceServer, send_compressed;
     }
     routes
 }

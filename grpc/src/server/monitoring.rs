@@ -2,8 +2,10 @@
 
 use std::convert::Infallible;
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use http_body_util::Full;
+use huzhu_projections::worker::Status;
 use huzhu_store::embedded::EmbeddedStore;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -12,6 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::metrics::Metrics;
 
 /// Answers `GET /metrics` until the service stops.
@@ -19,6 +22,8 @@ pub(super) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
     store: EmbeddedStore,
+    views: watch::Receiver<Arc<Status>>,
+    clock: Clock,
     mut stopped: watch::Receiver<bool>,
 ) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
@@ -38,8 +43,10 @@ pub(super) async fn serve(
             _ = stopped.wait_for(|stopped| *stopped) => return,
         };
         let (metrics, store) = (metrics.clone(), store.clone());
+        let (views, clock) = (views.clone(), clock.clone());
         let answer = service_fn(move |request: Request<Incoming>| {
             metrics.take_log(store.statistics());
+            metrics.take_views(&views.borrow(), clock.now());
             let response = respond(&request, &metrics);
             async move { Ok::<_, Infallible>(response) }
         });
