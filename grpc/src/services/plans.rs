@@ -58,22 +58,18 @@ impl Check {
         if json.len() > TERMS_BYTES_MAX {
             return self.fail(field, format!("must be at most {TERMS_BYTES_MAX} bytes"));
         }
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        let terms: PlanVersion = match serde_path_to_error::deserialize(&mut deserializer) {
-            Ok(terms) => terms,
-            Err(error) => {
-                let path = error.path().to_string();
-                let field = if path == "." { field.to_owned() } else { format!("{field}:{path}") };
-                return self.fail(&field, error.inner());
-            }
+        let file = match serde_json::from_str(json) {
+            Ok(file) => file,
+            Err(why) => return self.fail(field, why),
         };
-        if let Err(why) = deserializer.end() {
-            return self.fail(field, why);
+        match PlanVersion::parse(file) {
+            Ok(terms) => Some(terms),
+            Err(wrong) => {
+                for wrong in wrong {
+                    self.fail::<()>(&format!("{field}:{}", wrong.path), wrong.why);
+                }
+                None
+            }
         }
-        let contradictions = terms.check();
-        for contradiction in &contradictions {
-            self.fail::<()>(&format!("{field}:{}", contradiction.path), &contradiction.why);
-        }
-        contradictions.is_empty().then_some(terms)
     }
 }
