@@ -216,3 +216,6 @@ fn failure(event: &Arrived, poison: &Poison, now: Timestamp) -> Failure {
         since: now,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@ pub mod rebuild;
 pub mod record;
 pub mod rows;
 pub mod sqlite;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod value;
 pub mod views;
 pub mod worker;

@@ -227,3 +227,6 @@ fn number(views: &Connection, sql: &str, with: &[Value]) -> Result<u64, Database
         statement.query_row(params_from_iter(with), |row| row.get(0)).optional()?.flatten();
     Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,6 @@ pub fn build(
     tell(&progress);
     Ok(progress)
 }
+
+#[cfg(test)]
+mod tests;

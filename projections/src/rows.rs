@@ -283,3 +283,6 @@ impl<R: Record> Buffer for Rows<R> {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,3 +48,6 @@ pub const JOINED: &[(&str, &str, &str)] = &[(
                FROM benefit_statistics)
       GROUP BY plan, version, district, month",
 )];
+
+#[cfg(test)]
+mod tests;

@@ -310,3 +310,6 @@ impl Worker {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,7 +172,13 @@ impl Projection for Organisations {
     }
 
     fn buffers(&mut self) -> Vec<&mut dyn Buffer> {
-        vec![&mut self.organisations, &mut self.handlers, &mut self.certificates, &mut self.counts]
+        vec![
+            &mut self.organisations,
+            &mut self.handlers,
+            &mut self.certificates,
+            &mut self.counts,
+            &mut self.workers,
+        ]
     }
 }
 

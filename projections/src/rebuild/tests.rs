@@ -1,0 +1,122 @@
+use std::sync::Arc;
+
+use huzhu_store::memory::MemoryStore;
+use huzhu_store::port::EventStore;
+
+use super::*;
+use crate::dump::{digest, dump};
+use crate::feed::PortFeed;
+use crate::sqlite::{FILE, open_to_read};
+use crate::testing::{Figures, History, STORE, time, year};
+
+fn feed(history: &History) -> PortFeed {
+    let store = MemoryStore::new(STORE.0, || time(1));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for append in history.appends() {
+        runtime.block_on(store.append(vec![append])).unwrap();
+    }
+    PortFeed::new(Arc::new(store))
+}
+
+fn shown(folder: &Path) -> String {
+    let mut text = Vec::new();
+    dump(&open_to_read(&folder.join(FILE)).unwrap(), &mut text).unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+const SMALL: Figures = Figures { units: 2, members: 40, one_claim_of: 2 };
+
+#[test]
+fn rebuilt_views_are_the_live_ones_byte_for_byte() {
+    let history = year(SMALL);
+    let mut feed = feed(&history);
+    let live = tempfile::tempdir().unwrap();
+    let mut projections = views::all();
+    let database =
+        Database::open(&live.path().join(FILE), Mode::Live, &tables(&mut projections)).unwrap();
+    let mut keeper = Keeper::open(database, projections, STORE, u64::MAX).unwrap();
+    for batch in history.events().chunks(17) {
+        // As the log hands them out, with its own times.
+        let offset = batch[0].offset - 1;
+        let budget = Budget { events: batch.len(), bytes: usize::MAX };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let events = runtime.block_on(feed.after(offset, budget)).unwrap();
+        keeper.take(&events, time(1)).unwrap();
+    }
+    drop(keeper);
+
+    let fresh = tempfile::tempdir().unwrap();
+    let mut steps = 0;
+    let progress = rebuild(fresh.path(), &mut feed, None, time(1), |_| steps += 1).unwrap();
+    assert_eq!(progress.events, u64::try_from(history.events().len()).unwrap());
+    assert!(steps > 1);
+    let (live, fresh) = (shown(live.path()), shown(fresh.path()));
+    assert!(live.lines().count() > 500);
+    assert!(live == fresh, "the views differ");
+}
+
+#[test]
+fn a_rebuild_takes_the_place_of_what_was_there_and_goes_on_from_there() {
+    let history = year(SMALL);
+    let mut feed = feed(&history);
+    let folder = tempfile::tempdir().unwrap();
+    rebuild(folder.path(), &mut feed, Some(200), time(1), |_| ()).unwrap();
+    let part = shown(folder.path());
+    rebuild(folder.path(), &mut feed, None, time(1), |_| ()).unwrap();
+    assert_ne!(part, shown(folder.path()));
+
+    let mut projections = views::all();
+    let path = folder.path().join(FILE);
+    let database = Database::open(&path, Mode::Live, &tables(&mut projections)).unwrap();
+    let head = u64::try_from(history.events().len()).unwrap();
+    let mut keeper = Keeper::open(database, projections, STORE, head).unwrap();
+    assert_eq!(keeper.wants_after(), Some(head));
+    keeper.take(&[], time(1)).unwrap();
+    let plan = "SELECT count(*) FROM plan_statistics";
+    let rows: i64 = keeper.database().connection().query_row(plan, [], |row| row.get(0)).unwrap();
+    assert!(rows > 0);
+    let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
+    let rows: i64 =
+        keeper.database().connection().query_row(indexes, [], |row| row.get(0)).unwrap();
+    assert!(rows > 20, "{rows} indexes");
+}
+
+#[test]
+fn views_as_they_were_at_a_position_are_the_same_whenever_they_are_built() {
+    let history = year(SMALL);
+    let mut feed = feed(&history);
+    let build_at = |feed: &mut PortFeed, until| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("at.db");
+        build(&path, feed, Some(until), time(1), |_| ()).unwrap();
+        digest(&open_to_read(&path).unwrap()).unwrap()
+    };
+    let then = build_at(&mut feed, 333);
+    assert_eq!(build_at(&mut feed, 333), then);
+    assert_ne!(build_at(&mut feed, 340), then);
+}
+
+#[test]
+fn a_rebuild_that_fails_leaves_the_old_views_alone() {
+    let mut history = year(SMALL);
+    let folder = tempfile::tempdir().unwrap();
+    rebuild(folder.path(), &mut feed(&history), None, time(1), |_| ()).unwrap();
+    let before = shown(folder.path());
+    let on = jiff::civil::date(2014, 6, 1);
+    let died = huzhu_domain::member::Event::Died(huzhu_domain::member::Died { on });
+    history.push("member-00000000-0000-0000-0000-000000000001", died);
+    let failed = rebuild(folder.path(), &mut feed(&history), None, time(1), |_| ());
+    assert!(matches!(failed, Err(ViewsError::Stopped { .. })), "{failed:?}");
+    assert_eq!(shown(folder.path()), before);
+    let left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains("building")), "{left:?}");
+}
+
+#[test]
+fn views_that_are_being_kept_are_not_rebuilt_beneath_the_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let _claim = Claim::on(folder.path()).unwrap();
+    let refused = rebuild(folder.path(), &mut feed(&year(SMALL)), None, time(1), |_| ());
+    assert_eq!(refused, Err(ViewsError::InUse));
+}
