@@ -59,9 +59,7 @@ impl Failure {
 pub fn run(huzhu: Huzhu) -> ExitCode {
     let done = match huzhu.command {
         Command::Serve(serve) => serve::run(serve),
-        Command::Demo { keep } => {
-            blocking(crate::demo::run(keep)).and_then(|demo| demo.map_err(Failure::of))
-        }
+        Command::Demo { keep } => crate::demo::run(keep).map_err(Failure::of),
         Command::Token(token) => token::run(&token),
         Command::Plans(plans) => plans::run(&plans),
         Command::Audit(audit) => blocking(audit::run(audit)).and_then(|audit| audit),

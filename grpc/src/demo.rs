@@ -11,7 +11,7 @@ mod world;
 use std::path::PathBuf;
 
 use crate::client::{DeskError, Desks};
-use crate::server::{self, Config, ServeError};
+use crate::server::{self, Config, Running, ServeError};
 
 /// Why the demo did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +52,9 @@ pub enum DemoError {
 /// # Errors
 ///
 /// [`DemoError`].
-pub async fn run(keep: Option<PathBuf>) -> Result<(), DemoError> {
-    let temporary = tempfile::tempdir().map_err(|why| DemoError::System(why.to_string()))?;
+pub fn run(keep: Option<PathBuf>) -> Result<(), DemoError> {
+    let system = |why: std::io::Error| DemoError::System(why.to_string());
+    let temporary = tempfile::tempdir().map_err(system)?;
     let data = keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     // The cases are of 2014: commands count when they happened, not today.
     let config = Config { backdate_days_max: None, ..Config::new(data) };
@@ -61,11 +62,9 @@ pub async fn run(keep: Option<PathBuf>) -> Result<(), DemoError> {
     show::title("Huzhu 互助: from enrolment to money on the card");
     show::progress(&format!("the service listens on {}", service.address));
 
-    let desks = Desks::connect(format!("http://{}", service.address), &service.key).await?;
-    let world = world::World::new(desks);
-    let played = cases::play(&world).await?;
-    show::everything(&world, &played).await?;
-    drop(world);
+    // The callers' runtime ends before the service does, and with it their connections.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(system)?.block_on(play(&service))?;
     service.stop();
     service.join()?;
     match keep {
@@ -76,4 +75,11 @@ pub async fn run(keep: Option<PathBuf>) -> Result<(), DemoError> {
         None => show::progress("the data was temporary; `demo --keep DIR` keeps it"),
     }
     Ok(())
+}
+
+async fn play(service: &Running) -> Result<(), DemoError> {
+    let desks = Desks::connect(format!("http://{}", service.address), &service.key).await?;
+    let world = world::World::new(desks);
+    let played = cases::play(&world).await?;
+    show::everything(&world, &played).await
 }
