@@ -8,6 +8,8 @@ use crate::wire::spoken::Spoken;
 
 /// The most bad fields that are told at once: more would not fit into the trailers of an answer.
 const VIOLATIONS_MAX: usize = 25;
+/// The most characters that are said of one of them, for the same reason.
+const WHY_MAX: usize = 200;
 
 /// A field that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +50,8 @@ impl Check {
         if self.violations.len() < VIOLATIONS_MAX {
             let dot = if self.path.is_empty() || field.is_empty() { "" } else { "." };
             let field = format!("{}{dot}{field}", self.path);
-            self.violations.push(Violation { field, why: why.to_string() });
+            let why = why.to_string().chars().take(WHY_MAX).collect();
+            self.violations.push(Violation { field, why });
         }
         None
     }
