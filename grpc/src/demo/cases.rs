@@ -1,10 +1,12 @@
 //! The cases of the article, played through the public API.
 
+use std::time::Duration;
+
 use jiff::civil::{Date, date};
 
 use super::world::{Chain, STEPS, World, amount, done, morning, resident_id};
 use super::{DemoError, show};
-use crate::client::{self, request_id, yuan};
+use crate::client::{self, Desk, request_id, yuan};
 use crate::contract::huzhu::command::v1 as command;
 use crate::contract::huzhu::query::v1 as query;
 use crate::contract::huzhu::r#type::v1 as wire;
@@ -47,7 +49,7 @@ pub(super) async fn play(world: &World) -> Result<Played, DemoError> {
     cases.extend(tan(world).await?);
     cases.extend(one_bill(world).await?);
     let workers = beiyi(world).await?;
-    let (batches, position) = pay(world).await?;
+    let (batches, position) = pay(world, cases.len().saturating_add(workers.len())).await?;
     Ok(Played { plans, cases, workers, batches, position })
 }
 
@@ -65,8 +67,8 @@ async fn peng(world: &World) -> Result<Case, DemoError> {
         ..illness(date(2014, 1, 20), date(2014, 11, 28))
     };
     let cover = covers.get(&member).cloned().unwrap_or_default();
-    let claim = file(world, &MIYUN, cover, &[], facts, date(2014, 11, 28)).await?;
-    approve(world, &MIYUN, &claim, date(2014, 12, 1)).await?;
+    let days = (date(2014, 11, 28), date(2014, 12, 1));
+    let claim = claim(world, &MIYUN, (cover, &[]), facts, days).await?;
     Ok(Case { who: "彭女士", plan: "女工特疾 V6", claim, amount: "24208.00" })
 }
 
@@ -84,9 +86,8 @@ async fn liu(world: &World) -> Result<Case, DemoError> {
         stay("LIU-3", date(2013, 11, 2), 20, "40000", "80000"),
         stay("LIU-4", date(2013, 12, 2), 20, "25000", "50000"),
     ];
-    let on = date(2014, 2, 10);
-    let claim = file(world, &HYDROPOWER, cover, &["above-ceiling"], facts, on).await?;
-    approve(world, &HYDROPOWER, &claim, date(2014, 2, 17)).await?;
+    let days = (date(2014, 2, 10), date(2014, 2, 17));
+    let claim = claim(world, &HYDROPOWER, (cover, &["above-ceiling"]), facts, days).await?;
     Ok(Case { who: "刘某", plan: "暖·互助 2014-revised", claim, amount: "189000.00" })
 }
 
@@ -118,9 +119,8 @@ async fn tan(world: &World) -> Result<Vec<Case>, DemoError> {
         (cover(&medical), "住院医疗 2011", "33800.00"),
         (cover(&illness_cover), "重疾 2014", "7000.00"),
     ] {
-        let on = date(2015, 7, 1);
-        let claim = file(world, &JINGLIANG, cover, &[], facts.clone(), on).await?;
-        approve(world, &JINGLIANG, &claim, date(2015, 7, 6)).await?;
+        let days = (date(2015, 7, 1), date(2015, 7, 6));
+        let claim = claim(world, &JINGLIANG, (cover, &[]), facts.clone(), days).await?;
         cases.push(Case { who: "谭女士", plan, claim, amount });
     }
     Ok(cases)
@@ -143,8 +143,8 @@ async fn one_bill(world: &World) -> Result<Vec<Case>, DemoError> {
     ] {
         let mut facts = illness(date(2014, 3, 3), date(2014, 4, 1));
         facts.stays = vec![stay("BILL-9300", date(2014, 3, 3), 10, "9300", "0")];
-        let claim = file(world, &MIYUN, cover, asks, facts, date(2014, 4, 1)).await?;
-        approve(world, &MIYUN, &claim, date(2014, 4, 8)).await?;
+        let days = (date(2014, 4, 1), date(2014, 4, 8));
+        let claim = claim(world, &MIYUN, (cover, asks), facts, days).await?;
         cases.push(Case { who: "一名职工", plan, claim, amount });
     }
     Ok(cases)
@@ -188,22 +188,21 @@ async fn beiyi(world: &World) -> Result<Vec<String>, DemoError> {
         facts.stays = vec![stay(&serial, admitted, days, bill, "0")];
         let plan = usize::from(!medical);
         let cover = covers.get(plan).and_then(|covers| covers.get(member)).cloned();
-        let on = date(2014, 6, 3);
-        let claim = file(world, &BEIYI, cover.unwrap_or_default(), &[], facts, on).await?;
-        approve(world, &BEIYI, &claim, date(2014, 6, 9)).await?;
-        claims.push(claim);
+        let days = (date(2014, 6, 3), date(2014, 6, 9));
+        let asked = (cover.unwrap_or_default(), &[][..]);
+        claims.push(claim(world, &BEIYI, asked, facts, days).await?);
     }
     Ok(claims)
 }
 
-/// Files a claim for the unit.
-async fn file(
+/// Files a claim for the unit on the day it applies, and takes it through its levels from `first`
+/// on.
+async fn claim(
     world: &World,
     chain: &Chain,
-    cover: String,
-    asks: &[&str],
+    (cover, asks): (String, &[&str]),
     facts: wire::Facts,
-    on: Date,
+    (on, first): (Date, Date),
 ) -> Result<String, DemoError> {
     let desk = world.handler(chain.unit, "file")?;
     let request = command::FileClaimRequest {
@@ -215,13 +214,20 @@ async fn file(
         benefits: asks.iter().map(|ask| (*ask).to_owned()).collect(),
         facts: Some(facts),
     };
-    done("filing", desk.claims().file_claim(desk.request(request)).await)
-        .map(|answer| answer.claim_id)
+    let filed = done("filing", desk.claims().file_claim(desk.request(request)).await)?;
+    let at_least = filed.receipt.map(|receipt| receipt.position).unwrap_or_default();
+    approve(world, chain, &filed.claim_id, first, at_least).await?;
+    Ok(filed.claim_id)
 }
 
 /// Takes every step that is due, each by its own handler, until the claim is approved.
-async fn approve(world: &World, chain: &Chain, claim: &str, first: Date) -> Result<(), DemoError> {
-    let mut at_least = String::new();
+async fn approve(
+    world: &World,
+    chain: &Chain,
+    claim: &str,
+    first: Date,
+    mut at_least: String,
+) -> Result<(), DemoError> {
     let mut on = first;
     loop {
         let desk = world.handler(chain.unit, "file")?;
@@ -254,21 +260,15 @@ async fn approve(world: &World, chain: &Chain, claim: &str, first: Date) -> Resu
 }
 
 /// Pays everything that is due. The bank sends one payment back; it is corrected and paid again.
-async fn pay(world: &World) -> Result<(Vec<String>, String), DemoError> {
+async fn pay(world: &World, approved: usize) -> Result<(Vec<String>, String), DemoError> {
     show::progress("finance: one bank file, its answer, one returned payment paid again");
     let finance = world.handler("office", "finance")?;
     let mut batches = Vec::new();
     let mut position = String::new();
     for round in 0..2_u8 {
-        let request = query::ListPayoutsRequest {
-            page_size: 1_000,
-            at_least: position.clone(),
-            state: query::PayoutState::Due.into(),
-            ..Default::default()
-        };
-        let due = done("payouts", finance.queries().list_payouts(finance.request(request)).await)?;
+        let wanted = if round == 0 { approved } else { 1 };
+        let ids = due(&finance, &position, wanted).await?;
         let on = date(2015, 8, 3).saturating_add(jiff::Span::new().days(i64::from(round)));
-        let ids: Vec<_> = due.payouts.into_iter().map(|payout| payout.payout_id).collect();
         let request = command::CreateBatchRequest {
             request_id: request_id(),
             expected_revision: None,
@@ -295,6 +295,25 @@ async fn pay(world: &World) -> Result<(Vec<String>, String), DemoError> {
     let last = done("batches", finance.queries().list_batches(finance.request(request)).await)?;
     let position = last.freshness.map(|freshness| freshness.position).unwrap_or_default();
     Ok((batches, position))
+}
+
+/// The payouts that are due, once the view shows as many as are `wanted`: a payout is recorded
+/// right behind the approval that a receipt tells of.
+async fn due(finance: &Desk, at_least: &str, wanted: usize) -> Result<Vec<String>, DemoError> {
+    for _ in 0..100 {
+        let request = query::ListPayoutsRequest {
+            page_size: 1_000,
+            at_least: at_least.to_owned(),
+            state: query::PayoutState::Due.into(),
+            ..Default::default()
+        };
+        let due = done("payouts", finance.queries().list_payouts(finance.request(request)).await)?;
+        if due.payouts.len() >= wanted {
+            return Ok(due.payouts.into_iter().map(|payout| payout.payout_id).collect());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(DemoError::System(format!("the views never showed {wanted} payouts that are due")))
 }
 
 async fn answer(

@@ -359,7 +359,9 @@ impl Engine {
         let (engine, process) = (self.clone(), envelope.clone());
         let granting = tokio::spawn(async move { engine.grant_roster(&process, roster).await });
         granting.await.map_err(|why| EngineError::Down { why: why.to_string() })??;
-        Ok(receipt)
+        // What the caller waits for in a view are the covers, not the confirmation.
+        let granted = self.load::<Roster>(streams::roster(roster)).await?;
+        Ok(Receipt { position: granted.position.unwrap_or(receipt.position), ..receipt })
     }
 
     /// Grants the covers of a confirmed roster, as far as they are not granted.
