@@ -44,6 +44,7 @@ macro_rules! conforms {
             names_may_be_chinese_and_odd
             lost_answer_is_given_again
             repeated_list_is_answered_as_the_first_time
+            retries_at_once_are_answered_alike
             other_events_at_the_same_place_are_refused
             same_id_may_stand_in_two_streams
             writers_never_overwrite_each_other
@@ -324,6 +325,21 @@ pub async fn repeated_list_is_answered_as_the_first_time(log: Log) {
     let whole = log.append(list.clone()).await.unwrap();
     assert_eq!(log.append(list).await.unwrap(), whole);
     assert_eq!(all(&log).await.len(), 4);
+}
+
+/// Retries may overtake each other: all hear the one answer, and one is recorded.
+pub async fn retries_at_once_are_answered_alike(log: Log) {
+    let one = an_append("claim-1", Expected::NoStream, 2);
+    let tries = (0..16).map(|_| {
+        let (log, one) = (Arc::clone(&log), one.clone());
+        tokio::spawn(async move { log.append(vec![one]).await })
+    });
+    let mut answers = Vec::new();
+    for answer in tries.collect::<Vec<_>>() {
+        answers.push(answer.await.unwrap().unwrap());
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(forwards(&log, "claim-1").await.len(), 2);
 }
 
 /// Other events, or more than stand there, are a conflict.

@@ -9,51 +9,59 @@
 //! Whatever appends are waiting go into one commit (group commit). The task that commits runs on
 //! the callers' runtime and writes on its thread: handing every append to a thread of its own
 //! costs more than the disk does, most of all on a current-thread runtime.
+//!
+//! 1. An answer goes out only after its commit has returned from the disk.
+//! 2. A list that is refused never takes its neighbours in the commit with it.
+//! 3. After a failed commit nobody knows what stands, so nothing is taken any more:
+//!    [`EmbeddedStore::failed`] tells the program to stop, and the next start reads what stands.
+//! 4. Nothing waits without a bound: not appends, not their bytes, not events for the index.
 
-mod commit;
+mod batch;
+mod commits;
 mod index;
+mod keeper;
 mod log;
+mod queue;
 mod reader;
+mod shared;
+mod tail;
+mod writer;
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
-use self::commit::Committer;
-pub use self::commit::Statistics;
-use self::index::Index;
-use self::log::Readers;
+use self::queue::{Limits, Waiting};
 pub use self::reader::{LogReader, Scanned};
+use self::shared::Shared;
+pub use self::shared::Statistics;
 use crate::port::{
     Append, AppendError, Appended, Direction, EventStore, Position, READ_EVENTS_MAX, Recorded,
-    Revision, StoreError, StoreId, StreamName, check,
+    Revision, StoreError, StoreId, StreamName, bytes_of, check,
 };
 
 /// The oldest SQLite that does not corrupt a log in WAL mode under load.
 const SQLITE_MIN: i32 = 3_051_003;
 
-/// Reads of the log longer than this leave the caller's thread.
+/// Reads longer than this leave the caller's thread.
 const INLINE_EVENTS_MAX: usize = 256;
 
-/// The log in a data folder.
+type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The log in a data folder. Clones are handles of the same log.
 #[derive(Clone)]
 pub struct EmbeddedStore {
-    shared: Arc<Shared>,
+    open: Arc<Open>,
 }
 
-struct Shared {
-    id: StoreId,
-    folder: PathBuf,
-    committer: Committer,
-    readers: Readers,
-    index: Arc<Index>,
-    head: watch::Sender<u64>,
-    // Held until the log is closed.
-    _lock: File,
+struct Open {
+    shared: Arc<Shared>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl EmbeddedStore {
@@ -67,30 +75,24 @@ impl EmbeddedStore {
         folder: &Path,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
+        Self::open_within(folder, clock, Limits::default())
+    }
+
+    fn open_within(
+        folder: &Path,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
         if rusqlite::version_number() < SQLITE_MIN {
             let why = format!("SQLite {} is too old to keep a log", rusqlite::version());
             return Err(StoreError::Unavailable { why });
         }
-        fs::create_dir_all(folder).map_err(unusable)?;
+        make_private(folder).map_err(unusable)?;
         let lock = lock(folder)?;
-        let path = folder.join("log.db");
-        let (writer, id) = log::open(&path)?;
-        let (head, last_recorded) = log::head(&writer)?;
-        let readers = Readers::new(path.clone(), id);
-        let index = Arc::new(Index::open(&folder.join("index.db"), id, head, &path)?);
-        let head = watch::Sender::new(head);
-        let committer = Committer::new(
-            writer,
-            Arc::clone(&index),
-            head.clone(),
-            last_recorded,
-            Arc::new(clock),
-        );
-        log::checkpoint_in_the_background(path, head.subscribe());
-        let folder = folder.to_owned();
-        Ok(Self {
-            shared: Arc::new(Shared { id, folder, committer, readers, index, head, _lock: lock }),
-        })
+        let (shared, index) = Shared::open(folder, lock, Arc::new(clock), limits)?;
+        let shared = Arc::new(shared);
+        let keeper = keeper::start(Arc::clone(&shared), index).map_err(unusable)?;
+        Ok(Self { open: Arc::new(Open { shared, keeper: Mutex::new(Some(keeper)) }) })
     }
 
     /// A reader of the log with a connection of its own, for a thread that reads a lot.
@@ -99,91 +101,83 @@ impl EmbeddedStore {
     ///
     /// [`StoreError`] when the log cannot be opened.
     pub fn reader(&self) -> Result<LogReader, StoreError> {
-        LogReader::open(&self.shared.folder)
+        LogReader::open(self.shared().folder())
     }
 
     /// The offset of the last event, and a wake-up whenever it grows.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
-        self.shared.head.subscribe()
+        self.shared().watch()
     }
 
-    /// What was committed since the log was opened.
+    /// What was committed since the log was opened, and what waits.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.shared.committer.statistics()
+        self.shared().statistics()
     }
 
     /// Waits until a commit fails. After that nothing is taken any more, and the process should
     /// end: what is on disk is the truth, and only a new start reads it.
     pub async fn failed(&self) -> String {
-        self.shared.committer.failed().await
+        self.shared().failed().await.to_string()
     }
 
-    /// Ends the log once appends under way are answered. Other handles of it have to be dropped
-    /// before; where they are not within a second, the last of them ends it.
+    /// Ends the log: takes no more appends, answers those that wait, completes the index and lets
+    /// the folder go. Other handles are refused from then on.
     pub async fn close(self) {
-        for _ in 0..1_000 {
-            if Arc::strong_count(&self.shared) == 1 {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-        }
+        self.shared().queue().close(log::stopped("the log was closed"));
+        self.shared().queue().idle().await;
+        let open = Arc::clone(&self.open);
+        // A keeper that panicked has said so.
+        let _ended = tokio::task::spawn_blocking(move || open.end_keeper()).await;
+        self.shared().release();
     }
 
     /// Waits until the index has caught up, for tests that look at its file.
     #[doc(hidden)]
     pub fn settle(&self) {
-        self.shared.index.settle();
+        while self.shared().unindexed() > 0 {
+            self.shared().commits().hurry();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
     }
 
-    fn recorded(
-        &self,
-        stream: &StreamName,
-        places: &[(Revision, u64)],
-    ) -> Result<Vec<Recorded>, StoreError> {
-        self.shared.readers.with(|log| {
-            places
-                .iter()
-                .map(|(revision, offset)| {
-                    log.at(*offset)?
-                        .filter(|event| event.stream == *stream && event.revision == *revision)
-                        .ok_or_else(|| StoreError::Corrupt {
-                            why: format!("{stream} has no event {revision} at offset {offset}"),
-                        })
-                })
-                .collect()
-        })
+    fn shared(&self) -> &Arc<Shared> {
+        &self.open.shared
     }
+}
 
-    fn read_log(
-        &self,
-        bound: Option<u64>,
-        direction: Direction,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        self.shared.readers.with(|log| match direction {
-            Direction::Forwards => log.after(bound.unwrap_or(0), limit),
-            Direction::Backwards => log.before(bound.unwrap_or(u64::MAX), limit),
-        })
+impl Open {
+    fn end_keeper(&self) {
+        self.shared.commits().close();
+        let keeper = held(&self.keeper).take();
+        // A keeper that panicked has said so.
+        let _ended = keeper.map(JoinHandle::join);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Whoever opens the folder next must find nobody at work in it. No append is under way:
+        // it would hold a handle.
+        self.end_keeper();
+        self.shared.release();
     }
 }
 
 #[async_trait]
 impl EventStore for EmbeddedStore {
     fn id(&self) -> StoreId {
-        self.shared.id
+        self.shared().id()
     }
 
     async fn append(&self, appends: Vec<Append>) -> Result<Vec<Appended>, AppendError> {
         check(&appends)?;
-        let answer = self.shared.committer.enqueue(appends, || {
-            let shared = Arc::clone(&self.shared);
-            tokio::spawn(async move {
-                shared.committer.drain(shared.id, &shared.readers).await;
-            });
-        })?;
-        answer.await.unwrap_or_else(|_| Err(log::stopped("the log was closed").into()))
+        let (answer, answered) = oneshot::channel();
+        let events = appends.iter().fold(0, |sum: usize, one| sum.saturating_add(one.events.len()));
+        let bytes = bytes_of(&appends);
+        self.shared().enqueue(Waiting { appends, events, bytes, answer })?;
+        answered.await.unwrap_or_else(|_| Err(log::stopped("the runtime is shutting down").into()))
     }
 
     async fn read_stream(
@@ -194,8 +188,15 @@ impl EventStore for EmbeddedStore {
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
         let limit = limit.min(READ_EVENTS_MAX);
-        let places = self.shared.index.places(stream, from, direction, limit)?;
-        self.recorded(stream, &places)
+        let places = self.shared().places(stream, from, direction, limit)?;
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        if places.len() <= INLINE_EVENTS_MAX {
+            return self.shared().read(|reader| reader.log.at(stream, &places));
+        }
+        let (shared, stream) = (Arc::clone(self.shared()), stream.clone());
+        aside(move || shared.read(|reader| reader.log.at(&stream, &places))).await
     }
 
     async fn read_all(
@@ -204,32 +205,50 @@ impl EventStore for EmbeddedStore {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let bound = bound.map(|bound| bound.within(self.shared.id)).transpose()?;
-        let head = *self.shared.head.borrow();
-        if let Some(given) = bound.filter(|bound| *bound > head) {
-            return Err(StoreError::BeyondHead { given, head });
-        }
+        let bound = bound.map(|bound| bound.within(self.id())).transpose()?;
         let limit = limit.min(READ_EVENTS_MAX);
-        if limit <= INLINE_EVENTS_MAX {
-            return self.read_log(bound, direction, limit);
-        }
-        let store = self.clone();
-        tokio::task::spawn_blocking(move || store.read_log(bound, direction, limit))
-            .await
-            .unwrap_or_else(|_| Err(log::stopped("the runtime is shutting down")))
+        let shared = Arc::clone(self.shared());
+        let read = move || {
+            if let Some(bound) = bound {
+                shared.within_head(bound)?;
+            }
+            shared.read(|reader| match direction {
+                Direction::Forwards => reader.log.after(bound.unwrap_or(0), limit),
+                Direction::Backwards => reader.log.before(bound.unwrap_or(u64::MAX), limit),
+            })
+        };
+        if limit <= INLINE_EVENTS_MAX { read() } else { aside(read).await }
     }
 
     async fn head(&self) -> Result<Option<Position>, StoreError> {
-        let offset = *self.shared.head.borrow();
-        Ok((offset > 0).then_some(Position { store: self.shared.id, offset }))
+        let offset = self.shared().head();
+        Ok((offset > 0).then_some(Position { store: self.id(), offset }))
     }
 
     async fn grown(&self, bound: Option<Position>) -> Result<(), StoreError> {
-        let bound = bound.map(|bound| bound.within(self.shared.id)).transpose()?.unwrap_or(0);
-        let mut head = self.shared.head.subscribe();
+        let bound = bound.map(|bound| bound.within(self.id())).transpose()?.unwrap_or(0);
+        let mut head = self.watch();
         let grown = head.wait_for(|head| *head > bound).await;
         grown.map(|_| ()).map_err(|_| log::stopped("the log was closed"))
     }
+}
+
+/// Reads much without holding up the runtime.
+async fn aside<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|_| Err(log::stopped("the runtime is shutting down")))
+}
+
+/// Whoever may read the folder may read the members' personal data.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// One process at a time writes a log; a second one is told so.
@@ -237,10 +256,13 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join("lock");
     let file =
         File::options().create(true).truncate(false).write(true).open(path).map_err(unusable)?;
-    file.try_lock().map_err(|_| StoreError::Unavailable {
-        why: format!("{} is in use by another process", folder.display()),
-    })?;
-    Ok(file)
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Unavailable {
+            why: format!("{} is in use by another process", folder.display()),
+        }),
+        Err(TryLockError::Error(why)) => Err(unusable(why)),
+    }
 }
 
 fn unusable(why: std::io::Error) -> StoreError {
@@ -248,7 +270,7 @@ fn unusable(why: std::io::Error) -> StoreError {
 }
 
 /// A lock whose holder panicked still guards data that every holder leaves whole.
-fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,343 +1,234 @@
-//! The index: where the events of a stream stand. Derived from the log, in a file of its own.
+//! Where a stream's events stand in the log: derived data, in a file of its own.
 //!
-//! A random index dirties a page an event; kept in the log's own commit it would be what every
-//! append waits for. So it is written behind the log in sorted batches, and what is not written
-//! yet is kept in memory.
+//! The index is written behind the log, in sorted batches, by a thread of its own. It is never
+//! asked whether something happened, only where. If it is missing, broken or belongs to another
+//! log, it is made anew from the log.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OptionalExtension};
 
-use super::held;
-use super::log::{Reading, count, failed, signed, unsigned};
+use super::log::{count, failed, read_only, signed, unsigned, writable};
 use crate::port::{Direction, Revision, StoreError, StoreId, StreamName};
 
-/// As many places are written at once.
-const BATCH_MAX: usize = 50_000;
-/// How long a place waits at the most before it is written.
-const WRITE_EVERY: Duration = Duration::from_millis(500);
+/// The layout of `index.db`; another one is made anew.
+const FORMAT: i64 = 1;
+/// How many events one transaction adds while the index catches up: bounds its memory.
+const STEP_EVENTS: u64 = 1_000_000;
 
-const SCHEMA: &str = "
-    CREATE TABLE about (store BLOB NOT NULL, indexed INTEGER NOT NULL) STRICT;
-    CREATE TABLE places (
-        stream   TEXT    NOT NULL,
-        revision INTEGER NOT NULL,
-        position INTEGER NOT NULL,
-        PRIMARY KEY (stream, revision)
-    ) STRICT, WITHOUT ROWID;
-";
-
-type Place = (StreamName, u64, u64);
-
-pub(super) struct Index {
-    tail: Arc<Tail>,
-    readers: Mutex<Vec<Connection>>,
-    path: std::path::PathBuf,
+/// The one connection that writes to the index.
+pub(super) struct IndexWriter {
+    connection: Connection,
+    /// The last position that is indexed.
+    indexed: u64,
 }
 
-/// What the file does not hold yet.
-struct Tail {
-    state: Mutex<TailState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct TailState {
-    streams: HashMap<StreamName, Vec<(u64, u64)>>,
-    waiting: Vec<Place>,
-    writing: bool,
-    closed: bool,
-    broken: Option<String>,
-}
-
-impl Index {
-    /// Opens the index of the log `id`, catching up to `head`; what does not fit is built anew.
+impl IndexWriter {
+    /// Opens the index of the log `store` and brings it up to `head`, the log's last position.
     pub(super) fn open(
         path: &Path,
-        id: StoreId,
-        head: u64,
         log: &Path,
+        store: StoreId,
+        head: u64,
     ) -> Result<Self, StoreError> {
-        let opened = existing(path, id, head);
-        let (mut connection, indexed) = match opened {
-            Some(opened) => opened,
-            None => (create(path, id)?, 0),
+        if let Err(why) = Self::usable(path, log, store, head) {
+            if path.exists() {
+                tracing::warn!(index = %path.display(), why, "the index is made anew");
+            }
+            remove(path)?;
+        }
+        let connection = writable(path)?;
+        attach(&connection, log)?;
+        let indexed = set_up(&connection, store).map_err(failed)?;
+        let mut index = Self { connection, indexed: unsigned(indexed) };
+        index.extend(head)?;
+        Ok(index)
+    }
+
+    /// Whether the file is an index of this log, and not of one that went another way since.
+    fn usable(path: &Path, log: &Path, store: StoreId, head: u64) -> Result<(), String> {
+        if !path.exists() {
+            return Err("it is missing".to_owned());
+        }
+        let connection = writable(path).map_err(|error| error.to_string())?;
+        attach(&connection, log).map_err(|error| error.to_string())?;
+        let fits = || -> rusqlite::Result<Option<String>> {
+            let format: i64 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if format != FORMAT {
+                return Ok(Some(format!("it has format {format}")));
+            }
+            let (of, indexed): ([u8; 16], i64) =
+                connection.query_row("SELECT store, indexed FROM about", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            if of != store.0.into_bytes() {
+                return Ok(Some("it belongs to another log".to_owned()));
+            }
+            if indexed > signed(head) {
+                return Ok(Some(format!("it knows position {indexed}, the log ends at {head}")));
+            }
+            let meets: Option<i64> = connection
+                .query_row(
+                    "SELECT 1 FROM about
+                     JOIN log.events ON events.position = about.indexed AND events.id = about.last
+                     JOIN places ON places.stream = events.stream
+                         AND places.revision = events.revision AND places.position = events.position",
+                    [],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            if indexed > 0 && meets.is_none() {
+                return Ok(Some(format!("the log holds another event at {indexed}")));
+            }
+            Ok(None)
         };
-        catch_up(&mut connection, id, indexed, head, log)?;
-        let tail = Arc::new(Tail { state: Mutex::default(), changed: Condvar::new() });
-        let writer = Arc::clone(&tail);
-        std::thread::spawn(move || writer.write_behind(connection));
-        Ok(Self { tail, readers: Mutex::default(), path: path.to_owned() })
-    }
-
-    /// Takes note of events that were committed.
-    pub(super) fn add(&self, places: Vec<Place>) {
-        let mut state = held(&self.tail.state);
-        for (stream, revision, position) in &places {
-            state.streams.entry(stream.clone()).or_default().push((*revision, *position));
-        }
-        state.waiting.extend(places);
-        if state.waiting.len() >= BATCH_MAX {
-            self.tail.changed.notify_all();
+        match fits() {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(why),
+            Err(error) => Err(error.to_string()),
         }
     }
 
-    /// The last revision of a stream.
+    /// Adds everything up to the position `upto`, sorted, so that neighbours share pages.
+    pub(super) fn extend(&mut self, upto: u64) -> Result<(), StoreError> {
+        while self.indexed < upto {
+            let end = upto.min(self.indexed.saturating_add(STEP_EVENTS));
+            self.step(end).map_err(failed)?;
+            self.indexed = end;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, end: u64) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        let bounds = [signed(self.indexed), signed(end)];
+        transaction
+            .prepare_cached(
+                "INSERT INTO places (stream, revision, position)
+                 SELECT stream, revision, position FROM log.events
+                 WHERE position > ?1 AND position <= ?2 ORDER BY stream, revision",
+            )?
+            .execute(bounds)?;
+        transaction
+            .prepare_cached(
+                "UPDATE about SET indexed = ?1,
+                     last = (SELECT id FROM log.events WHERE position = ?1)",
+            )?
+            .execute([signed(end)])?;
+        transaction.commit()
+    }
+
+    /// The last position that is indexed.
+    pub(super) const fn indexed(&self) -> u64 {
+        self.indexed
+    }
+
+    /// Moves what the log committed into its main file, as far as no reader is in the way.
+    pub(super) fn checkpoint_log(&self) -> Result<(), StoreError> {
+        self.connection
+            .query_row("PRAGMA log.wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+            .map_err(failed)
+    }
+}
+
+/// Looks places up.
+pub(super) struct IndexReader {
+    connection: Connection,
+}
+
+impl IndexReader {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = read_only(path)?;
+        connection.pragma_update(None, "cache_size", -16_000).map_err(failed)?;
+        Ok(Self { connection })
+    }
+
+    /// The last indexed revision of `stream`.
     pub(super) fn last(&self, stream: &StreamName) -> Result<Option<Revision>, StoreError> {
-        let places = self.places(stream, None, Direction::Backwards, 1)?;
-        Ok(places.first().map(|(revision, _)| *revision))
+        let sql = "SELECT max(revision) FROM places WHERE stream = ?1";
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let last: Option<i64> =
+            statement.query_row([stream.as_str()], |row| row.get(0)).map_err(failed)?;
+        Ok(last.map(|last| Revision(unsigned(last))))
     }
 
-    /// Where up to `limit` events of a stream stand, beginning with `from`.
+    /// Up to `limit` places of `stream` from the revision `from` on, `from` included.
     pub(super) fn places(
         &self,
         stream: &StreamName,
-        from: Option<Revision>,
+        from: Revision,
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<(Revision, u64)>, StoreError> {
-        // The tail first: what is written behind in the meantime then stands in both, not in
-        // neither.
-        let tail = {
-            let state = held(&self.tail.state);
-            if let Some(why) = &state.broken {
-                return Err(StoreError::Corrupt { why: why.clone() });
+        let sql = match direction {
+            Direction::Forwards => {
+                "SELECT revision, position FROM places WHERE stream = ?1 AND revision >= ?2
+                 ORDER BY revision LIMIT ?3"
             }
-            state.streams.get(stream).cloned().unwrap_or_default()
+            Direction::Backwards => {
+                "SELECT revision, position FROM places WHERE stream = ?1 AND revision <= ?2
+                 ORDER BY revision DESC LIMIT ?3"
+            }
         };
-        let whole = tail.first().is_some_and(|(revision, _)| *revision == 0);
-        let mut places = if whole { tail } else { self.written(stream, tail)? };
-        if direction == Direction::Backwards {
-            places.reverse();
+        let mut statement = self.connection.prepare_cached(sql).map_err(failed)?;
+        let mut rows =
+            statement.query((stream.as_str(), signed(from.0), count(limit))).map_err(failed)?;
+        let mut places = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let revision = Revision(unsigned(row.get(0).map_err(failed)?));
+            places.push((revision, unsigned(row.get(1).map_err(failed)?)));
         }
-        let wanted = |revision: u64| match direction {
-            Direction::Forwards => from.is_none_or(|from| revision >= from.0),
-            Direction::Backwards => from.is_none_or(|from| revision <= from.0),
-        };
-        Ok(places
-            .into_iter()
-            .filter(|(revision, _)| wanted(*revision))
-            .take(limit)
-            .map(|(revision, position)| (Revision(revision), position))
-            .collect())
-    }
-
-    /// What stands in the file, followed by what of the tail does not.
-    fn written(
-        &self,
-        stream: &StreamName,
-        tail: Vec<(u64, u64)>,
-    ) -> Result<Vec<(u64, u64)>, StoreError> {
-        let idle = held(&self.readers).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let connection = Connection::open_with_flags(&self.path, flags).map_err(failed)?;
-                connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
-                connection
-            }
-        };
-        let mut places: Vec<(u64, u64)> = {
-            let mut statement = connection
-                .prepare_cached(
-                    "SELECT revision, position FROM places WHERE stream = ? ORDER BY revision",
-                )
-                .map_err(failed)?;
-            let rows = statement
-                .query_map(params![stream.as_str()], |row| {
-                    Ok((unsigned(row.get(0)?), unsigned(row.get(1)?)))
-                })
-                .map_err(failed)?;
-            rows.collect::<Result<_, _>>().map_err(failed)?
-        };
-        held(&self.readers).push(connection);
-        let after = places.last().map(|(revision, _)| *revision);
-        places.extend(tail.into_iter().filter(|(r, _)| after.is_none_or(|after| *r > after)));
         Ok(places)
     }
-
-    pub(super) fn settle(&self) {
-        let mut state = held(&self.tail.state);
-        self.tail.changed.notify_all();
-        while !state.waiting.is_empty() || state.writing {
-            let waited = self.tail.changed.wait_timeout(state, Duration::from_millis(20));
-            state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
-        }
-    }
 }
 
-impl Drop for Index {
-    fn drop(&mut self) {
-        held(&self.tail.state).closed = true;
-        self.tail.changed.notify_all();
-    }
+fn attach(connection: &Connection, log: &Path) -> Result<(), StoreError> {
+    let text = log.to_str().ok_or_else(|| StoreError::Unavailable {
+        why: format!("the path {} is not UTF-8", log.display()),
+    })?;
+    connection.execute("ATTACH ?1 AS log", [text]).map_err(failed)?;
+    Ok(())
 }
 
-impl Tail {
-    fn write_behind(&self, mut connection: Connection) {
-        loop {
-            let (batch, closed) = {
-                let state = held(&self.state);
-                let waited = self.changed.wait_timeout_while(state, WRITE_EVERY, |state| {
-                    state.waiting.len() < BATCH_MAX && !state.closed
-                });
-                let mut state =
-                    waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
-                state.writing = !state.waiting.is_empty();
-                (std::mem::take(&mut state.waiting), state.closed)
-            };
-            if !batch.is_empty() {
-                let written = write(&mut connection, &batch);
-                let mut state = held(&self.state);
-                state.writing = false;
-                match written {
-                    Ok(()) => state.forget(&batch),
-                    Err(why) => {
-                        // What is not written stays in memory, and is built again at the next start.
-                        tracing::error!(why = why.to_string(), "the index cannot be written");
-                        state.broken = Some(why.to_string());
-                        return;
-                    }
-                }
-                self.changed.notify_all();
-            }
-            if closed {
-                return;
-            }
-        }
+fn set_up(connection: &Connection, store: StoreId) -> rusqlite::Result<i64> {
+    // Derived data: a commit that a power cut takes away is simply indexed again.
+    connection.execute_batch(
+        "PRAGMA main.journal_mode = WAL; PRAGMA main.synchronous = NORMAL;
+         PRAGMA main.cache_size = -32000;",
+    )?;
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if format != FORMAT {
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE;
+             CREATE TABLE about (store BLOB NOT NULL, indexed INTEGER NOT NULL, last BLOB) STRICT;
+             CREATE TABLE places (
+                 stream   TEXT    NOT NULL,
+                 revision INTEGER NOT NULL,
+                 position INTEGER NOT NULL,
+                 PRIMARY KEY (stream, revision)
+             ) STRICT, WITHOUT ROWID;
+             PRAGMA user_version = {FORMAT};"
+        ))?;
+        connection
+            .execute("INSERT INTO about (store, indexed) VALUES (?1, 0)", [store.0.into_bytes()])?;
+        connection.execute_batch("COMMIT")?;
     }
+    connection.query_row("SELECT indexed FROM about", [], |row| row.get(0))
 }
 
-impl TailState {
-    fn forget(&mut self, batch: &[Place]) {
-        for (stream, revision, _) in batch {
-            if let Some(places) = self.streams.get_mut(stream) {
-                places.retain(|(r, _)| r > revision);
-                if places.is_empty() {
-                    self.streams.remove(stream);
-                }
-            }
-        }
-    }
-}
-
-/// The index that is there, and how far it reaches, if it is of this log and not ahead of it.
-fn existing(path: &Path, id: StoreId, head: u64) -> Option<(Connection, u64)> {
-    if !path.exists() {
-        return None;
-    }
-    let connection = Connection::open(path).ok()?;
-    configure(&connection).ok()?;
-    let (store, indexed): ([u8; 16], i64) = connection
-        .query_row("SELECT store, indexed FROM about", [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .ok()?;
-    let newest: Option<i64> =
-        connection.query_row("SELECT max(position) FROM places", [], |row| row.get(0)).ok()?;
-    let fits = store == *id.0.as_bytes()
-        && unsigned(indexed) <= head
-        && newest.is_none_or(|newest| newest <= indexed);
-    fits.then(|| (connection, unsigned(indexed)))
-}
-
-fn create(path: &Path, id: StoreId) -> Result<Connection, StoreError> {
+fn remove(path: &Path) -> Result<(), StoreError> {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         match fs::remove_file(&name) {
-            Err(why) if why.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StoreError::Unavailable { why: why.to_string() });
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(StoreError::Unavailable { why: error.to_string() });
             }
-            Ok(()) | Err(_) => {}
         }
-    }
-    let connection = Connection::open(path).map_err(failed)?;
-    configure(&connection).map_err(failed)?;
-    connection.execute_batch(SCHEMA).map_err(failed)?;
-    connection
-        .execute("INSERT INTO about (store, indexed) VALUES (?, 0)", params![id.0.as_bytes()])
-        .map_err(failed)?;
-    Ok(connection)
-}
-
-fn configure(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from_secs(10))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // Derived: after a power cut it is caught up, or built again.
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "cache_size", "-65536")
-}
-
-fn catch_up(
-    connection: &mut Connection,
-    id: StoreId,
-    mut indexed: u64,
-    head: u64,
-    log: &Path,
-) -> Result<(), StoreError> {
-    if indexed == head {
-        return Ok(());
-    }
-    let mut reading = Reading::open(log, id)?;
-    while indexed < head {
-        let batch = reading.places_after(indexed, BATCH_MAX)?;
-        let Some((_, _, last)) = batch.last() else {
-            let why = format!("the log has no event after offset {indexed}, its head is {head}");
-            return Err(StoreError::Corrupt { why });
-        };
-        indexed = *last;
-        write(connection, &batch)?;
     }
     Ok(())
-}
-
-/// One sorted batch, in one transaction with how far the index reaches.
-fn write(connection: &mut Connection, batch: &[Place]) -> Result<(), StoreError> {
-    let mut sorted: Vec<_> = batch.iter().collect();
-    sorted.sort_unstable();
-    let transaction = connection.transaction().map_err(failed)?;
-    {
-        let mut statement = transaction
-            .prepare_cached("INSERT INTO places (stream, revision, position) VALUES (?, ?, ?)")
-            .map_err(failed)?;
-        for (stream, revision, position) in sorted {
-            statement
-                .execute(params![stream.as_str(), signed(*revision), signed(*position)])
-                .map_err(|why| StoreError::Corrupt {
-                    why: format!("{stream} has two events {revision}: {why}"),
-                })?;
-        }
-        let last = batch.iter().map(|(_, _, position)| *position).max().unwrap_or(0);
-        transaction
-            .execute("UPDATE about SET indexed = ?", params![signed(last)])
-            .map_err(failed)?;
-    }
-    transaction.commit().map_err(failed)
-}
-
-impl Reading {
-    fn places_after(&mut self, offset: u64, limit: usize) -> Result<Vec<Place>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "SELECT stream, revision, position FROM events
-                 WHERE position > ? ORDER BY position LIMIT ?",
-            )
-            .map_err(failed)?;
-        let mut rows = statement.query(params![signed(offset), count(limit)]).map_err(failed)?;
-        let mut places = Vec::new();
-        while let Some(row) = rows.next().map_err(failed)? {
-            let stream: String = row.get(0).map_err(failed)?;
-            let stream = stream.parse().map_err(|why| StoreError::Corrupt {
-                why: format!("a stream of the log has an impossible name: {why}"),
-            })?;
-            let (revision, position) = (row.get(1).map_err(failed)?, row.get(2).map_err(failed)?);
-            places.push((stream, unsigned(revision), unsigned(position)));
-        }
-        Ok(places)
-    }
 }

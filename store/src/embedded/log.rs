@@ -1,17 +1,21 @@
 //! The log file: how it is laid out, opened and read.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use tokio::sync::watch;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::held;
-use crate::port::{Position, Recorded, Revision, StoreError, StoreId};
+use crate::port::{Position, Recorded, Revision, StoreError, StoreId, StreamName};
+
+/// Marks the file as a log of this engine (`HzLg`).
+const APPLICATION: i64 = 0x487a_4c67;
+/// How the file is laid out; a program that knows another layout must not touch it.
+const FORMAT: i64 = 1;
 
 const SCHEMA: &str = "
     CREATE TABLE about (store BLOB NOT NULL) STRICT;
@@ -32,19 +36,41 @@ const SCHEMA: &str = "
         BEGIN SELECT RAISE(ABORT, 'an event is never removed'); END;
 ";
 
-const COLUMNS: &str = "position, stream, revision, id, name, version, data, metadata, recorded_at";
+const AFTER: &str = "SELECT position, stream, revision, id, name, version, data, metadata, \
+     recorded_at FROM events WHERE position > ? ORDER BY position LIMIT ?";
+const BEFORE: &str = "SELECT position, stream, revision, id, name, version, data, metadata, \
+     recorded_at FROM events WHERE position < ? ORDER BY position DESC LIMIT ?";
+const AT: &str = "SELECT position, stream, revision, id, name, version, data, metadata, \
+     recorded_at FROM events WHERE position = ?";
 
 /// After this many pages of the write-ahead log, the writer itself moves them into the log file.
-/// The background does so far more often; this only bounds the file.
+/// The keeper does so far more often; this only bounds the file.
 const CHECKPOINT_PAGES: u32 = 16_384;
 
-/// How often the background moves pages into the log file.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(200);
+/// How many names of event types are shared between the events of a reader; there are some fifty.
+const NAMES_MAX: usize = 1_024;
+
+/// A connection that may write, and makes the file where there is none.
+pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+}
+
+/// A connection that only reads.
+pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Each connection has one user at a time, so SQLite need not guard it.
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|why| StoreError::Unavailable { why: why.to_string() })?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+    Ok(connection)
+}
 
 /// Opens the log for writing, making it where there is none.
 pub(super) fn open(path: &Path) -> Result<(Connection, StoreId), StoreError> {
-    let connection = Connection::open(path).map_err(failed)?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+    let connection = writable(path)?;
     let set = |name: &str, value: &str| connection.pragma_update(None, name, value).map_err(failed);
     set("page_size", "8192")?;
     set("journal_mode", "WAL")?;
@@ -55,45 +81,51 @@ pub(super) fn open(path: &Path) -> Result<(Connection, StoreId), StoreError> {
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed)?;
     if tables == 0 {
-        connection
-            .execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA}"))
-            .and_then(|()| {
-                let id = Uuid::new_v4();
-                connection.execute("INSERT INTO about (store) VALUES (?)", params![id.as_bytes()])
-            })
-            .and_then(|_| connection.execute_batch("COMMIT"))
-            .map_err(failed)?;
+        create(&connection).map_err(failed)?;
     }
     let id = store_id(&connection)?;
+    // The name of a new file is durable only when its folder is.
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()).map_err(|why| {
+        StoreError::Unavailable { why: format!("the folder of {}: {why}", path.display()) }
+    })?;
     Ok((connection, id))
 }
 
+fn create(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {SCHEMA}
+         PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
+    ))?;
+    let id = Uuid::new_v4();
+    connection.execute("INSERT INTO about (store) VALUES (?)", params![id.as_bytes()])?;
+    connection.execute_batch("COMMIT")
+}
+
+/// Which log it is, if it is one that this program can read.
 pub(super) fn store_id(connection: &Connection) -> Result<StoreId, StoreError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    let (application, format): (i64, i64) =
+        (pragma("application_id").map_err(failed)?, pragma("user_version").map_err(failed)?);
+    if application != APPLICATION {
+        return Err(StoreError::Corrupt { why: "log.db is not a log of this engine".to_owned() });
+    }
+    if format != FORMAT {
+        let why = format!("log.db has layout {format}, this program knows {FORMAT}");
+        return Err(StoreError::Unavailable { why });
+    }
     let id: [u8; 16] =
-        connection.query_row("SELECT store FROM about", [], |row| row.get(0)).map_err(|why| {
-            StoreError::Corrupt { why: format!("the log does not say its id: {why}") }
-        })?;
+        connection.query_row("SELECT store FROM about", [], |row| row.get(0)).map_err(failed)?;
     Ok(StoreId(Uuid::from_bytes(id)))
 }
 
 /// The offset and the recorded time of the last event.
-pub(super) fn head(connection: &Connection) -> Result<(u64, i64), StoreError> {
-    connection
-        .query_row(
-            "SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1",
-            [],
-            |row| Ok((unsigned(row.get(0)?), row.get(1)?)),
-        )
+pub(super) fn head(connection: &Connection) -> Result<Option<(u64, i64)>, StoreError> {
+    let sql = "SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    statement
+        .query_row([], |row| Ok((unsigned(row.get(0)?), row.get(1)?)))
         .optional()
-        .map(|found| found.unwrap_or((0, i64::MIN)))
         .map_err(failed)
-}
-
-/// Connections that only read, lent out one at a time.
-pub(super) struct Readers {
-    path: PathBuf,
-    id: StoreId,
-    idle: Mutex<Vec<Reading>>,
 }
 
 /// A connection that only reads.
@@ -103,42 +135,59 @@ pub(super) struct Reading {
     names: Vec<Arc<str>>,
 }
 
-impl Readers {
-    pub(super) const fn new(path: PathBuf, id: StoreId) -> Self {
-        Self { path, id, idle: Mutex::new(Vec::new()) }
-    }
-
-    pub(super) fn with<T>(
-        &self,
-        read: impl FnOnce(&mut Reading) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let idle = held(&self.idle).pop();
-        let mut reading = idle.map_or_else(|| Reading::open(&self.path, self.id), Ok)?;
-        let answer = read(&mut reading);
-        if answer.is_ok() {
-            held(&self.idle).push(reading);
-        }
-        answer
-    }
-}
-
 impl Reading {
     pub(super) fn open(path: &Path, id: StoreId) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+        let connection = read_only(path)?;
         Ok(Self { connection, id, names: Vec::new() })
     }
 
-    pub(super) fn at(&mut self, offset: u64) -> Result<Option<Recorded>, StoreError> {
-        let query = format!("SELECT {COLUMNS} FROM events WHERE position = ?");
-        self.list(&query, params![signed(offset)]).map(|mut found| found.pop())
+    /// The offset of the last event, 0 in an empty log.
+    pub(super) fn head(&self) -> Result<u64, StoreError> {
+        Ok(head(&self.connection)?.map_or(0, |(offset, _)| offset))
+    }
+
+    /// The events of `stream` at `places`, in that order.
+    pub(super) fn at(
+        &mut self,
+        stream: &StreamName,
+        places: &[(Revision, u64)],
+    ) -> Result<Vec<Recorded>, StoreError> {
+        // One snapshot for all of them, so that the file is locked once.
+        let several = places.len() > 1;
+        if several {
+            self.connection.execute_batch("BEGIN").map_err(failed)?;
+        }
+        let events = self.pick(stream, places);
+        if several {
+            self.connection.execute_batch("COMMIT").map_err(failed)?;
+        }
+        events
+    }
+
+    fn pick(
+        &mut self,
+        stream: &StreamName,
+        places: &[(Revision, u64)],
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let mut statement = self.connection.prepare_cached(AT).map_err(failed)?;
+        let mut events = Vec::with_capacity(places.len());
+        for &(revision, offset) in places {
+            let mut rows = statement.query(params![signed(offset)]).map_err(failed)?;
+            let row = rows.next().map_err(failed)?;
+            let event = row.map(|row| recorded(row, Some(stream), self.id, &mut self.names));
+            let event = event.transpose()?.filter(|event| event.revision == revision);
+            events.push(event.ok_or_else(|| StoreError::Corrupt {
+                why: format!(
+                    "offset {offset} does not hold {stream} at {revision}, as index.db has it; \
+                     where index.db is missing, the next start makes it anew"
+                ),
+            })?);
+        }
+        Ok(events)
     }
 
     pub(super) fn after(&mut self, offset: u64, limit: usize) -> Result<Vec<Recorded>, StoreError> {
-        let query =
-            format!("SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?");
-        self.list(&query, params![signed(offset), count(limit)])
+        self.list(AFTER, params![signed(offset), count(limit)])
     }
 
     pub(super) fn before(
@@ -146,10 +195,7 @@ impl Reading {
         offset: u64,
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let query = format!(
-            "SELECT {COLUMNS} FROM events WHERE position < ? ORDER BY position DESC LIMIT ?"
-        );
-        self.list(&query, params![signed(offset), count(limit)])
+        self.list(BEFORE, params![signed(offset), count(limit)])
     }
 
     fn list(
@@ -161,14 +207,16 @@ impl Reading {
         let mut rows = statement.query(arguments).map_err(failed)?;
         let mut events = Vec::new();
         while let Some(row) = rows.next().map_err(failed)? {
-            events.push(recorded(row, self.id, &mut self.names)?);
+            events.push(recorded(row, None, self.id, &mut self.names)?);
         }
         Ok(events)
     }
 }
 
+/// An event; one of another stream than `stream` contradicts whoever asked for it.
 fn recorded(
     row: &Row<'_>,
+    stream: Option<&StreamName>,
     store: StoreId,
     names: &mut Vec<Arc<str>>,
 ) -> Result<Recorded, StoreError> {
@@ -181,12 +229,22 @@ fn recorded(
         Some(known) => Arc::clone(known),
         None => {
             let new: Arc<str> = name.into();
-            names.push(Arc::clone(&new));
+            if names.len() < NAMES_MAX {
+                names.push(Arc::clone(&new));
+            }
             new
         }
     };
+    let found = text(1)?;
+    let stream = match stream {
+        Some(stream) if stream.as_str() == found => stream.clone(),
+        Some(stream) => {
+            return Err(corrupt(offset, &format!("it is of {found}, not of {stream}")));
+        }
+        None => found.parse().map_err(|why| corrupt(offset, &why))?,
+    };
     Ok(Recorded {
-        stream: text(1)?.parse().map_err(|why| corrupt(offset, &why))?,
+        stream,
         revision: Revision(unsigned(row.get(2).map_err(failed)?)),
         position: Position { store, offset },
         id: Uuid::from_slice(blob(3)?).map_err(|why| corrupt(offset, &why))?,
@@ -199,28 +257,16 @@ fn recorded(
     })
 }
 
-/// Moves pages from the write-ahead log into the log file, so that the writer seldom has to.
-/// Ends with the store.
-pub(super) fn checkpoint_in_the_background(path: PathBuf, mut head: watch::Receiver<u64>) {
-    std::thread::spawn(move || {
-        let Ok(connection) = Connection::open(&path) else { return };
-        loop {
-            std::thread::sleep(CHECKPOINT_EVERY);
-            match head.has_changed() {
-                Ok(true) => {
-                    head.mark_unchanged();
-                    // A failure here only leaves the work to the writer.
-                    let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
-                }
-                Ok(false) => {}
-                Err(_closed) => return,
-            }
-        }
-    });
-}
-
+/// What SQLite says, in the port's words.
 pub(super) fn failed(why: rusqlite::Error) -> StoreError {
-    StoreError::Unavailable { why: why.to_string() }
+    let text = why.to_string();
+    match why.sqlite_error_code() {
+        // Without a code SQLite answered, but with what this program never writes.
+        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            StoreError::Corrupt { why: text }
+        }
+        Some(_) => StoreError::Unavailable { why: text },
+    }
 }
 
 pub(super) fn stopped(why: &str) -> StoreError {

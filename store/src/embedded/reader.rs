@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::params;
+use uuid::Uuid;
 
 use super::log::{Reading, count, failed, signed, store_id, unsigned};
 use crate::port::{Recorded, Revision, StoreError, StoreId};
@@ -21,6 +22,8 @@ pub struct Scanned<'a> {
     pub stream: &'a str,
     /// Its place in the stream.
     pub revision: Revision,
+    /// Its id.
+    pub id: Uuid,
     /// The stored name of its type.
     pub name: &'a str,
     /// The version of its body.
@@ -41,7 +44,7 @@ impl LogReader {
     /// [`StoreError`] when there is no log.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join("log.db");
-        let mut reading = Reading::open(&path, StoreId(uuid::Uuid::nil()))?;
+        let mut reading = Reading::open(&path, StoreId(Uuid::nil()))?;
         reading.id = store_id(&reading.connection)?;
         Ok(Self { reading })
     }
@@ -58,7 +61,7 @@ impl LogReader {
     ///
     /// [`StoreError`].
     pub fn head(&self) -> Result<u64, StoreError> {
-        super::log::head(&self.reading.connection).map(|(offset, _)| offset)
+        self.reading.head()
     }
 
     /// Up to `limit` events after `offset`.
@@ -72,9 +75,11 @@ impl LogReader {
 
     /// Shows up to `limit` events after `offset` to `see`, and answers with the last offset seen.
     ///
+    /// The log cannot reuse its space while `see` works: keep the work short, or `limit` low.
+    ///
     /// # Errors
     ///
-    /// [`StoreError`], or what `see` answers.
+    /// [`StoreError`], or what `see` answers; [`StoreError::Corrupt`] where an offset is missing.
     pub fn scan<E: From<StoreError>>(
         &self,
         offset: u64,
@@ -85,7 +90,7 @@ impl LogReader {
             .reading
             .connection
             .prepare_cached(
-                "SELECT position, stream, revision, name, version, data, metadata, recorded_at
+                "SELECT position, stream, revision, name, version, data, metadata, recorded_at, id
                  FROM events WHERE position > ? ORDER BY position LIMIT ?",
             )
             .map_err(failed)?;
@@ -95,11 +100,18 @@ impl LogReader {
             let malformed =
                 |why: rusqlite::types::FromSqlError| StoreError::Corrupt { why: why.to_string() };
             let value = |column| row.get_ref(column).map_err(failed);
-            last = unsigned(row.get(0).map_err(failed)?);
+            let offset = unsigned(row.get(0).map_err(failed)?);
+            if offset != last.saturating_add(1) {
+                let why = format!("offset {offset} follows {last} in the log");
+                return Err(StoreError::Corrupt { why }.into());
+            }
+            last = offset;
             see(Scanned {
                 offset: last,
                 stream: value(1)?.as_str().map_err(malformed)?,
                 revision: Revision(unsigned(row.get(2).map_err(failed)?)),
+                id: Uuid::from_slice(value(8)?.as_blob().map_err(malformed)?)
+                    .map_err(|why| StoreError::Corrupt { why: why.to_string() })?,
                 name: value(3)?.as_str().map_err(malformed)?,
                 version: row.get(4).map_err(failed)?,
                 data: value(5)?.as_blob().map_err(malformed)?,

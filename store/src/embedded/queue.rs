@@ -1,0 +1,140 @@
+//! The appends that wait for the next commit. Bounded: who does not fit is told at once.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, oneshot};
+
+use crate::port::{Append, AppendError, Appended, StoreError};
+
+/// What a list of appends is answered with.
+pub(super) type Answer = Result<Vec<Appended>, AppendError>;
+
+/// A list of appends whose caller waits.
+pub(super) struct Waiting {
+    pub(super) appends: Vec<Append>,
+    pub(super) events: usize,
+    pub(super) bytes: usize,
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+/// How much may wait, and how much is committed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// How many lists of appends may wait.
+    pub(super) waiting_lists_max: usize,
+    /// How many bytes they may hold.
+    pub(super) waiting_bytes_max: usize,
+    /// About how many events one commit takes.
+    pub(super) commit_events_max: usize,
+    /// About how many bytes one commit takes.
+    pub(super) commit_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            waiting_lists_max: 8_192,
+            waiting_bytes_max: 256 * 1024 * 1024,
+            commit_events_max: 10_000,
+            commit_bytes_max: 16 * 1024 * 1024,
+        }
+    }
+}
+
+pub(super) struct Queue {
+    state: Mutex<State>,
+    idle: Notify,
+    limits: Limits,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+    committing: bool,
+    closed: Option<StoreError>,
+}
+
+impl Queue {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { state: Mutex::default(), idle: Notify::new(), limits }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets `waiting` wait. Answers whether the caller has to start a committer.
+    pub(super) fn push(&self, waiting: Waiting) -> Result<bool, AppendError> {
+        let mut state = self.state();
+        if let Some(why) = &state.closed {
+            return Err(why.clone().into());
+        }
+        let bytes = state.bytes.saturating_add(waiting.bytes);
+        if state.waiting.len() >= self.limits.waiting_lists_max
+            || (bytes > self.limits.waiting_bytes_max && !state.waiting.is_empty())
+        {
+            return Err(AppendError::Overloaded);
+        }
+        state.bytes = bytes;
+        state.waiting.push_back(waiting);
+        Ok(!std::mem::replace(&mut state.committing, true))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.state().waiting.len()
+    }
+
+    /// What one commit takes; empty when nothing waits, and then the committer has ended.
+    pub(super) fn take(&self) -> Vec<Waiting> {
+        let mut state = self.state();
+        let (mut events, mut bytes) = (0_usize, 0_usize);
+        let mut taken = Vec::new();
+        while let Some(next) = state.waiting.front() {
+            events = events.saturating_add(next.events);
+            bytes = bytes.saturating_add(next.bytes);
+            let full =
+                events > self.limits.commit_events_max || bytes > self.limits.commit_bytes_max;
+            if full && !taken.is_empty() {
+                break;
+            }
+            taken.extend(state.waiting.pop_front());
+        }
+        let freed = taken.iter().fold(0_usize, |sum, one| sum.saturating_add(one.bytes));
+        state.bytes = state.bytes.saturating_sub(freed);
+        if taken.is_empty() {
+            state.committing = false;
+            drop(state);
+            self.idle.notify_waiters();
+        }
+        taken
+    }
+
+    /// Takes no more, for the reason `why`; what waits is still committed.
+    pub(super) fn close(&self, why: StoreError) {
+        self.state().closed.get_or_insert(why);
+    }
+
+    /// Drops what waits: the committer is gone, and the callers are told so.
+    pub(super) fn abandon(&self) {
+        let mut state = self.state();
+        let dropped = std::mem::take(&mut state.waiting);
+        state.bytes = 0;
+        state.committing = false;
+        drop(state);
+        drop(dropped);
+        self.idle.notify_waiters();
+    }
+
+    /// Waits until nothing waits any more.
+    pub(super) async fn idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if !self.state().committing {
+                return;
+            }
+            idle.await;
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! What the callers, the committer and the keeper of an open log share.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::Timestamp;
+use quick_cache::sync::Cache;
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
+
+use super::batch::{Batch, Standing};
+use super::commits::Commits;
+use super::index::{IndexReader, IndexWriter};
+use super::log::{self, Reading};
+use super::queue::{Answer, Limits, Queue, Waiting};
+use super::tail::Tail;
+use super::writer::Writer;
+use super::{Clock, held};
+use crate::port::{
+    AppendError, Appended, Direction, Recorded, Revision, StoreError, StoreId, StreamName,
+};
+
+/// How many streams' last revisions are remembered.
+const HEADS_MAX: usize = 65_536;
+/// How far the index may stay behind; beyond it, appends are refused until it has caught up.
+const UNINDEXED_EVENTS_MAX: u64 = 1_000_000;
+/// How often the committer looks whether more callers have become ready.
+const GATHERING_ROUNDS_MAX: u32 = 8;
+/// How many readers are kept open for the next caller.
+const READERS_MAX: usize = 8;
+
+/// What the log has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Commits, each flushed to disk.
+    pub commits: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Lists of appends in them.
+    pub lists: u64,
+    /// Lists that were refused for an expected revision.
+    pub conflicts: u64,
+    /// Commits of up to 1, 2, 4, … events; the last counts all larger ones.
+    pub commits_by_events: [u64; 15],
+    /// The time of the last commit.
+    pub last_commit_at: Option<Timestamp>,
+    /// Lists that wait now.
+    pub waiting: usize,
+    /// Events that the index has still to take.
+    pub unindexed: u64,
+}
+
+pub(super) struct Shared {
+    id: StoreId,
+    folder: PathBuf,
+    clock: Clock,
+    queue: Queue,
+    tail: Tail,
+    lasts: Cache<StreamName, Revision>,
+    commits: Commits,
+    head: watch::Sender<u64>,
+    failed: watch::Sender<Option<StoreError>>,
+    indexed: AtomicU64,
+    checkpoint_wanted: AtomicBool,
+    counted: Mutex<Statistics>,
+    readers: Mutex<Vec<Reader>>,
+    /// With the lock on the folder; `None` after the log was closed.
+    writer: Mutex<Option<(Writer, File)>>,
+}
+
+/// A pair of connections that look things up.
+pub(super) struct Reader {
+    pub(super) log: Reading,
+    index: IndexReader,
+}
+
+impl Shared {
+    pub(super) fn open(
+        folder: &Path,
+        lock: File,
+        clock: Clock,
+        limits: Limits,
+    ) -> Result<(Self, IndexWriter), StoreError> {
+        let path = log_path(folder);
+        let (connection, id) = log::open(&path)?;
+        let writer = Writer::new(connection)?;
+        let head = writer.head();
+        let index = IndexWriter::open(&index_path(folder), &path, id, head)?;
+        let shared = Self {
+            id,
+            folder: folder.to_owned(),
+            clock,
+            queue: Queue::new(limits),
+            tail: Tail::default(),
+            lasts: Cache::new(HEADS_MAX),
+            commits: Commits::starting_at(head),
+            head: watch::Sender::new(head),
+            failed: watch::Sender::new(None),
+            indexed: AtomicU64::new(head),
+            checkpoint_wanted: AtomicBool::new(false),
+            counted: Mutex::default(),
+            readers: Mutex::default(),
+            writer: Mutex::new(Some((writer, lock))),
+        };
+        Ok((shared, index))
+    }
+
+    pub(super) const fn id(&self) -> StoreId {
+        self.id
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) const fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(super) const fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    pub(super) const fn commits(&self) -> &Commits {
+        &self.commits
+    }
+
+    pub(super) fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// Nothing is taken any more, and the program is told to stop.
+    pub(super) fn fail(&self, error: &StoreError) {
+        tracing::error!(%error, "the log has failed");
+        self.queue.close(error.clone());
+        self.failed.send_if_modified(|failed| {
+            failed.is_none() && {
+                *failed = Some(error.clone());
+                true
+            }
+        });
+    }
+
+    pub(super) async fn failed(&self) -> StoreError {
+        let mut failed = self.failed.subscribe();
+        match failed.wait_for(Option::is_some).await.map(|failed| failed.clone()) {
+            Ok(Some(error)) => error,
+            // The sender lives in `self`.
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        Statistics {
+            waiting: self.queue.len(),
+            unindexed: self.unindexed(),
+            ..*held(&self.counted)
+        }
+    }
+
+    pub(super) fn unindexed(&self) -> u64 {
+        self.head().saturating_sub(self.indexed.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_indexed(&self, indexed: u64) {
+        self.indexed.store(indexed, Ordering::Release);
+    }
+
+    /// Asks the committer to take the rest of the journal into the log's main file.
+    pub(super) fn want_checkpoint(&self) {
+        self.checkpoint_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes every file and lets the folder go.
+    pub(super) fn release(&self) {
+        self.readers().clear();
+        self.writer().take();
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<(Writer, File)>> {
+        held(&self.writer)
+    }
+
+    fn readers(&self) -> MutexGuard<'_, Vec<Reader>> {
+        held(&self.readers)
+    }
+}
+
+/// Reading.
+impl Shared {
+    /// Looks something up on a pair of connections that nobody else uses meanwhile.
+    pub(super) fn read<T>(
+        &self,
+        look: impl FnOnce(&mut Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.readers().pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => self.open_reader()?,
+        };
+        let found = look(&mut reader)?;
+        let mut readers = self.readers();
+        if readers.len() < READERS_MAX {
+            readers.push(reader);
+        }
+        Ok(found)
+    }
+
+    fn open_reader(&self) -> Result<Reader, StoreError> {
+        Ok(Reader {
+            log: Reading::open(&log_path(&self.folder), self.id)?,
+            index: IndexReader::open(&index_path(&self.folder))?,
+        })
+    }
+
+    /// Whether the log reaches `offset`.
+    pub(super) fn within_head(&self, offset: u64) -> Result<(), StoreError> {
+        if offset <= self.head() {
+            return Ok(());
+        }
+        // A commit can be seen a moment before it is announced.
+        let head = self.read(|reader| reader.log.head())?;
+        if offset <= head { Ok(()) } else { Err(StoreError::BeyondHead { given: offset, head }) }
+    }
+
+    /// Where up to `limit` events of `stream` stand, beginning with the one at `from`.
+    pub(super) fn places(
+        &self,
+        stream: &StreamName,
+        from: Option<Revision>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<(Revision, u64)>, StoreError> {
+        let tail = self.tail.of(stream);
+        let first = tail.as_ref().map(|tail| tail.first);
+        let recent = tail.iter().flat_map(|tail| tail.iter());
+        let indexed =
+            |from, limit| self.read(|reader| reader.index.places(stream, from, direction, limit));
+        match direction {
+            Direction::Forwards => {
+                let from = from.unwrap_or(Revision::FIRST);
+                let mut places = match first {
+                    Some(first) if first <= from => Vec::new(),
+                    Some(_) | None => indexed(from, limit)?,
+                };
+                // What was indexed since the tail was looked at is in both.
+                places.retain(|(revision, _)| first.is_none_or(|first| *revision < first));
+                places.extend(recent.filter(|(revision, _)| *revision >= from));
+                places.truncate(limit);
+                Ok(places)
+            }
+            Direction::Backwards => {
+                let from = from.unwrap_or(Revision(u64::MAX));
+                let mut places: Vec<_> =
+                    recent.rev().filter(|(revision, _)| *revision <= from).take(limit).collect();
+                let below = first.map_or(Some(from.0), |first| first.0.checked_sub(1));
+                if let Some(below) = below {
+                    let more = limit.saturating_sub(places.len());
+                    places.extend(indexed(Revision(below.min(from.0)), more)?);
+                }
+                Ok(places)
+            }
+        }
+    }
+}
+
+/// Committing.
+impl Shared {
+    /// Lets a list wait for the next commit, and starts a committer if none is at work.
+    pub(super) fn enqueue(self: &Arc<Self>, waiting: Waiting) -> Result<(), AppendError> {
+        if self.unindexed() > UNINDEXED_EVENTS_MAX {
+            return Err(AppendError::Overloaded);
+        }
+        if self.queue.push(waiting)? {
+            // Made here, so that it tells the callers even if its runtime never runs it.
+            let committer = Committer { shared: Arc::clone(self), ended: false };
+            tokio::spawn(committer.run());
+        }
+        Ok(())
+    }
+
+    fn commit(&self, mut lists: Vec<Waiting>) {
+        // A caller that has left does not want the answer, and nobody was promised anything.
+        lists.retain(|list| !list.answer.is_closed());
+        if lists.is_empty() {
+            return;
+        }
+        for (to, answer) in self.commit_lists(lists) {
+            // The caller may have left since.
+            let _sent = to.send(answer);
+        }
+        self.checkpoint_if_wanted();
+    }
+
+    fn commit_lists(&self, lists: Vec<Waiting>) -> Vec<(oneshot::Sender<Answer>, Answer)> {
+        let mut guard = self.writer();
+        let Some((writer, _)) = guard.as_mut() else {
+            let why = StoreError::Unavailable { why: "the log is closed".to_owned() };
+            return refuse_all(lists, &why);
+        };
+        if let Some(error) = self.failed.borrow().clone() {
+            return refuse_all(lists, &error);
+        }
+        let now = writer.time((self.clock)());
+        let mut standing = self;
+        let mut batch = Batch::new(&mut standing, self.id, writer.head(), now);
+        let mut answers: Vec<_> =
+            lists.into_iter().map(|list| (list.answer, batch.take(list.appends))).collect();
+        let (placed, lasts) = batch.finish();
+        if placed.is_empty() {
+            return answers;
+        }
+        if let Err(error) = writer.record(&placed, now) {
+            self.fail(&error);
+            for (_, answer) in &mut answers {
+                *answer = Err(error.clone().into());
+            }
+            return answers;
+        }
+        self.tail.add(placed.iter().map(|event| (&event.stream, event.revision, event.offset)));
+        for (stream, last) in lasts {
+            self.lasts.insert(stream, last);
+        }
+        self.announce(writer.head());
+        self.count(placed.len(), &answers, now);
+        answers
+    }
+
+    /// Ends what the keeper began: right after a commit nothing is in the way.
+    fn checkpoint_if_wanted(&self) {
+        if !self.checkpoint_wanted.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        if let Some((writer, _)) = self.writer().as_ref()
+            && let Err(error) = writer.checkpoint()
+        {
+            self.fail(&error);
+        }
+    }
+
+    fn announce(&self, head: u64) {
+        self.head.send_replace(head);
+        self.commits.grow(head);
+    }
+
+    fn count(&self, events: usize, answers: &[(oneshot::Sender<Answer>, Answer)], now: Timestamp) {
+        let more = |count: &mut u64, more: usize| {
+            *count = count.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
+        };
+        let refused = answers.iter().filter(|(_, answer)| answer.is_err()).count();
+        let mut counted = held(&self.counted);
+        more(&mut counted.commits, 1);
+        more(&mut counted.events, events);
+        more(&mut counted.lists, answers.len());
+        more(&mut counted.conflicts, refused);
+        let class = usize::try_from(events.next_power_of_two().trailing_zeros()).unwrap_or(0);
+        let last = counted.commits_by_events.len().saturating_sub(1);
+        if let Some(class) = counted.commits_by_events.get_mut(class.min(last)) {
+            more(class, 1);
+        }
+        counted.last_commit_at = Some(now);
+    }
+}
+
+fn refuse_all(lists: Vec<Waiting>, error: &StoreError) -> Vec<(oneshot::Sender<Answer>, Answer)> {
+    lists.into_iter().map(|list| (list.answer, Err(error.clone().into()))).collect()
+}
+
+/// Works as long as something waits; when its runtime drops it, the callers learn that.
+struct Committer {
+    shared: Arc<Shared>,
+    ended: bool,
+}
+
+impl Committer {
+    async fn run(mut self) {
+        loop {
+            self.gather().await;
+            let lists = self.shared.queue.take();
+            if lists.is_empty() {
+                // From here on the next caller starts another one.
+                self.ended = true;
+                return;
+            }
+            self.shared.commit(lists);
+        }
+    }
+
+    /// Lets everyone who is ready to append do so first: they share the commit.
+    async fn gather(&self) {
+        let mut waiting = self.shared.queue.len();
+        for _ in 0..GATHERING_ROUNDS_MAX {
+            tokio::task::yield_now().await;
+            let now = self.shared.queue.len();
+            if now == waiting {
+                return;
+            }
+            waiting = now;
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.shared.queue.abandon();
+        }
+    }
+}
+
+impl Standing for &Shared {
+    fn last(&mut self, stream: &StreamName) -> Result<Option<Revision>, StoreError> {
+        if let Some(last) = self.tail.last(stream).or_else(|| self.lasts.get(stream)) {
+            return Ok(Some(last));
+        }
+        self.read(|reader| reader.index.last(stream))
+    }
+
+    fn event(
+        &mut self,
+        stream: &StreamName,
+        revision: Revision,
+    ) -> Result<Option<(Uuid, Appended)>, StoreError> {
+        let places = self.places(stream, Some(revision), Direction::Forwards, 1)?;
+        let events = self.read(|reader| reader.log.at(stream, &places))?;
+        let of = |event: &Recorded| {
+            let Recorded { revision, position, recorded_at, .. } = *event;
+            (event.id, Appended { revision, position, recorded_at })
+        };
+        Ok(events.first().map(of))
+    }
+}
+
+fn log_path(folder: &Path) -> PathBuf {
+    folder.join("log.db")
+}
+
+fn index_path(folder: &Path) -> PathBuf {
+    folder.join("index.db")
+}
