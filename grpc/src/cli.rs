@@ -4,6 +4,7 @@
 mod audit;
 mod plans;
 mod serve;
+mod simulate;
 mod token;
 mod views;
 
@@ -30,6 +31,8 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
     },
+    /// Fill a data folder with a made-up city, offline.
+    Simulate(simulate::Simulate),
     /// Issue a bearer token from the key of a data folder.
     Token(token::Token),
     /// Check plans, try them on facts, show their schema.
@@ -60,6 +63,7 @@ pub fn run(huzhu: Huzhu) -> ExitCode {
     let done = match huzhu.command {
         Command::Serve(serve) => serve::run(serve),
         Command::Demo { keep } => crate::demo::run(keep).map_err(Failure::of),
+        Command::Simulate(asked) => simulate::run(asked),
         Command::Token(token) => token::run(&token),
         Command::Plans(plans) => plans::run(&plans),
         Command::Audit(audit) => blocking(audit::run(audit)).and_then(|audit| audit),

@@ -19,6 +19,7 @@ pub mod gate;
 pub mod metrics;
 pub mod server;
 pub mod services;
+pub mod simulate;
 pub mod status;
 pub mod wire;
 
