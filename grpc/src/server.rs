@@ -97,7 +97,7 @@ pub enum ServeError {
     #[error(transparent)]
     Key(#[from] crate::auth::keys::KeyError),
     /// The log cannot be opened, or a commit failed.
-    #[error("the log: {0}")]
+    #[error("{0}")]
     Log(String),
     /// The views do not fit the log or the program.
     #[error("the views: {0}")]
