@@ -36,14 +36,12 @@ use crate::port::{
 /// A log that dies after so many appends, in the middle of a list if need be.
 #[derive(Clone)]
 pub(super) struct Mortal {
-    log: MemoryStore,
+    log: Arc<dyn EventStore>,
     appends_left: Arc<AtomicI64>,
 }
 
 impl Mortal {
-    fn new() -> Self {
-        let clock = || "2014-12-01T02:00:00Z".parse().unwrap();
-        let log = MemoryStore::new(Uuid::from_u128(1), clock);
+    fn over(log: Arc<dyn EventStore>) -> Self {
         Self { log, appends_left: Arc::new(AtomicI64::new(i64::MAX)) }
     }
 
@@ -151,7 +149,11 @@ pub(super) fn yuan(amount: &str) -> Money {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let store = Mortal::new();
+        Self::over(Arc::new(MemoryStore::new(Uuid::from_u128(1), at))).await
+    }
+
+    pub(super) async fn over(log: Arc<dyn EventStore>) -> Self {
+        let store = Mortal::over(log);
         let engine = Engine::open(Arc::new(store.clone()), Limits::default()).await.unwrap();
         let world = Self { engine, store, commands: AtomicU64::new(1) };
         world.register_organisations().await;
