@@ -21,6 +21,7 @@ mod commits;
 mod index;
 mod keeper;
 mod log;
+mod looking;
 mod queue;
 mod reader;
 mod shared;

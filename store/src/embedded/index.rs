@@ -145,6 +145,21 @@ impl IndexReader {
         Ok(Self { connection })
     }
 
+    /// Takes a view of the index that stays as it is until the next one: looking up many streams
+    /// costs the locks of one.
+    pub(super) fn view(&self) -> Result<(), StoreError> {
+        self.leave()?;
+        self.connection.execute_batch("BEGIN").map_err(failed)
+    }
+
+    /// Lets go of the view.
+    pub(super) fn leave(&self) -> Result<(), StoreError> {
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        self.connection.execute_batch("COMMIT").map_err(failed)
+    }
+
     /// The last indexed revision of `stream`.
     pub(super) fn last(&self, stream: &StreamName) -> Result<Option<Revision>, StoreError> {
         let sql = "SELECT max(revision) FROM places WHERE stream = ?1";

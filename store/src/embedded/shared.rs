@@ -8,19 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 use tokio::sync::{oneshot, watch};
-use uuid::Uuid;
 
-use super::batch::{Batch, Standing};
+use super::batch::Batch;
 use super::commits::Commits;
 use super::index::{IndexReader, IndexWriter};
 use super::log::{self, Reading};
+use super::looking::Looking;
 use super::queue::{Answer, Limits, Queue, Waiting};
 use super::tail::Tail;
 use super::writer::Writer;
 use super::{Clock, held};
-use crate::port::{
-    AppendError, Appended, Direction, Recorded, Revision, StoreError, StoreId, StreamName,
-};
+use crate::port::{AppendError, Direction, Revision, StoreError, StoreId, StreamName};
 
 /// How many streams' last revisions are remembered.
 const HEADS_MAX: usize = 65_536;
@@ -73,7 +71,7 @@ pub(super) struct Shared {
 /// A pair of connections that look things up.
 pub(super) struct Reader {
     pub(super) log: Reading,
-    index: IndexReader,
+    pub(super) index: IndexReader,
 }
 
 impl Shared {
@@ -199,17 +197,29 @@ impl Shared {
         &self,
         look: impl FnOnce(&mut Reader) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let idle = self.readers().pop();
-        let mut reader = match idle {
-            Some(reader) => reader,
-            None => self.open_reader()?,
-        };
+        let mut reader = self.reader()?;
         let found = look(&mut reader)?;
+        self.give_back(reader);
+        Ok(found)
+    }
+
+    /// A pair of connections that nobody else uses.
+    pub(super) fn reader(&self) -> Result<Reader, StoreError> {
+        let idle = self.readers().pop();
+        idle.map_or_else(|| self.open_reader(), Ok)
+    }
+
+    /// Keeps a reader for the next caller.
+    pub(super) fn give_back(&self, reader: Reader) {
         let mut readers = self.readers();
         if readers.len() < READERS_MAX {
             readers.push(reader);
         }
-        Ok(found)
+    }
+
+    /// The last revision of `stream`, if that is remembered.
+    pub(super) fn remembered(&self, stream: &StreamName) -> Option<Revision> {
+        self.tail.last(stream).or_else(|| self.lasts.get(stream))
     }
 
     fn open_reader(&self) -> Result<Reader, StoreError> {
@@ -308,11 +318,12 @@ impl Shared {
             return refuse_all(lists, &error);
         }
         let now = writer.time((self.clock)());
-        let mut standing = self;
+        let mut standing = Looking::over(self);
         let mut batch = Batch::new(&mut standing, self.id, writer.head(), now);
         let mut answers: Vec<_> =
             lists.into_iter().map(|list| (list.answer, batch.take(list.appends))).collect();
         let (placed, lasts) = batch.finish();
+        drop(standing);
         if placed.is_empty() {
             return answers;
         }
@@ -411,29 +422,6 @@ impl Drop for Committer {
         if !self.ended {
             self.shared.queue.abandon();
         }
-    }
-}
-
-impl Standing for &Shared {
-    fn last(&mut self, stream: &StreamName) -> Result<Option<Revision>, StoreError> {
-        if let Some(last) = self.tail.last(stream).or_else(|| self.lasts.get(stream)) {
-            return Ok(Some(last));
-        }
-        self.read(|reader| reader.index.last(stream))
-    }
-
-    fn event(
-        &mut self,
-        stream: &StreamName,
-        revision: Revision,
-    ) -> Result<Option<(Uuid, Appended)>, StoreError> {
-        let places = self.places(stream, Some(revision), Direction::Forwards, 1)?;
-        let events = self.read(|reader| reader.log.at(stream, &places))?;
-        let of = |event: &Recorded| {
-            let Recorded { revision, position, recorded_at, .. } = *event;
-            (event.id, Appended { revision, position, recorded_at })
-        };
-        Ok(events.first().map(of))
     }
 }
 

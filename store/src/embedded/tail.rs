@@ -40,6 +40,7 @@ struct Halves {
     growing: BTreeMap<StreamName, Places>,
     frozen: BTreeMap<StreamName, Places>,
     last: u64,
+    thaws: u64,
 }
 
 impl Tail {
@@ -94,9 +95,19 @@ impl Tail {
         halves.last
     }
 
+    /// How often something left for the index: as long as this stays the same, a view of the index
+    /// that was taken before holds whatever is not here.
+    pub(super) fn thaws(&self) -> u64 {
+        self.halves().thaws
+    }
+
     /// Forgets the half that was set aside: the index holds it now.
     pub(super) fn thaw(&self) {
-        let frozen = std::mem::take(&mut self.halves().frozen);
+        let frozen = {
+            let mut halves = self.halves();
+            halves.thaws = halves.thaws.saturating_add(1);
+            std::mem::take(&mut halves.frozen)
+        };
         // Freed outside the lock.
         drop(frozen);
     }

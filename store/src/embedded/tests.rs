@@ -68,6 +68,18 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_view_of_the_index_is_renewed_when_the_tail_has_left_for_the_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(folder.path(), clock()).unwrap();
+    let stream = "claim-1".parse().unwrap();
+    let mut looking = looking::Looking::over(store.shared());
+    assert_eq!(looking.indexed(&stream), Ok(None));
+    store.append(vec![append("claim-1", None, vec![event("1")])]).await.unwrap();
+    store.settle();
+    assert_eq!(looking.indexed(&stream), Ok(Some(Revision(0))));
+}
+
+#[tokio::test]
 async fn a_second_process_is_told_that_the_folder_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let _store = EmbeddedStore::open(folder.path(), clock()).unwrap();
