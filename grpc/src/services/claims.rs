@@ -46,7 +46,7 @@ impl ClaimService for Desk {
         let (request, mut check, envelope) = self.open(request)?;
         let claim = check.parse("claim_id", &request.claim_id);
         let step = check.choice_or_none("step", request.step);
-        let expected_amount = check.money_or_none("expected_amount", request.expected_amount);
+        let expected_amount = check.amount_or_none("expected_amount", request.expected_amount);
         let note = check.text("note", request.note, 0..=NOTE_MAX);
         let fields = all!(envelope, claim, step, expected_amount, note);
         let (envelope, claim, step, expected_amount, note) = check.finish(fields)?;

@@ -46,7 +46,7 @@ impl PlanService for Desk {
 
 fn rule(check: &mut Check, rule: command::ApprovalRule) -> Option<Rule> {
     let plan = check.parse_or_none("plan", &rule.plan);
-    let up_to = check.money_or_none("up_to", rule.up_to);
+    let up_to = check.amount_or_none("up_to", rule.up_to);
     let steps =
         check.each("steps", rule.steps, 1..=Step::ALL.len(), |check, step| check.choice("", step));
     Some(Rule { plan: plan?, up_to: up_to?, steps: steps? })

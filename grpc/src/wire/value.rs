@@ -1,5 +1,7 @@
 //! Money, dates, times and terms, both ways.
 
+use std::ops::RangeInclusive;
+
 use huzhu_domain::money::Money;
 use huzhu_domain::term::Term;
 use jiff::Timestamp;
@@ -11,6 +13,8 @@ use crate::contract::huzhu::r#type::v1 as wire;
 
 /// Nanos in a fen.
 const FEN_NANOS: i32 = 10_000_000;
+/// The years that anything here can be about.
+const YEARS: RangeInclusive<i16> = 1900..=2199;
 /// The only currency there is.
 const CNY: &str = "CNY";
 
@@ -37,12 +41,12 @@ impl Check {
 
     fn real_date(&mut self, field: &str, date: google::Date) -> Option<Date> {
         let part = |number: i32| i8::try_from(number).ok();
-        let year = i16::try_from(date.year).ok().filter(|year| (1..=9999).contains(year));
+        let year = i16::try_from(date.year).ok().filter(|year| YEARS.contains(year));
         let real = year
             .zip(part(date.month))
             .zip(part(date.day))
             .and_then(|((year, month), day)| Date::new(year, month, day).ok());
-        real.or_else(|| self.fail(field, "is not a date of the calendar"))
+        real.or_else(|| self.fail(field, "is not a date of the calendar from 1900 to 2199"))
     }
 
     /// An amount that has to be there.
@@ -50,18 +54,6 @@ impl Check {
         match money {
             Some(money) => self.exact_money(field, &money),
             None => self.fail(field, "must be there"),
-        }
-    }
-
-    /// An amount that may be absent.
-    pub fn money_or_none(
-        &mut self,
-        field: &str,
-        money: Option<google::Money>,
-    ) -> Option<Option<Money>> {
-        match money {
-            Some(money) => self.exact_money(field, &money).map(Some),
-            None => Some(None),
         }
     }
 
@@ -97,6 +89,15 @@ impl Check {
     /// The same, where absent stands for nothing.
     pub fn amount_or_zero(&mut self, field: &str, money: Option<google::Money>) -> Option<Money> {
         if money.is_none() { Some(Money::ZERO) } else { self.amount(field, money) }
+    }
+
+    /// The same, where it may be absent.
+    pub fn amount_or_none(
+        &mut self,
+        field: &str,
+        money: Option<google::Money>,
+    ) -> Option<Option<Money>> {
+        if money.is_none() { Some(None) } else { self.amount(field, money).map(Some) }
     }
 
     /// A span of days that has to be there.
