@@ -1,0 +1,45 @@
+//! How fast it is, beside what the machine allows, in one run: durable commands through the real
+//! service beside a bare echo and a bare `fdatasync`; views rebuilt; histories replayed.
+//!
+//! `HUZHU_BENCH_EVENTS` says how long the log is about (1,000,000), `HUZHU_BENCH_CALLS` how many
+//! calls each round of a measurement makes per caller at most. A miss is told, never a failure.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    reason = "a measurement reads the machine's clock, and stops where it cannot go on"
+)]
+
+mod calls;
+mod disk;
+mod echo;
+mod logs;
+mod report;
+
+use report::Report;
+
+// As the program itself has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(place) = arguments.iter().position(|argument| argument == "--rebuild") {
+        logs::rebuild_here(arguments[place + 1].as_ref());
+        return;
+    }
+    let mut report = Report::default();
+    calls::measure(&mut report);
+    logs::measure(&mut report);
+    report.print();
+    report.write();
+}
+
+/// A number from the environment.
+fn asked(name: &str, otherwise: u32) -> u32 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+}
