@@ -7,7 +7,7 @@ use huzhu_domain::reservation::{self, Reservation};
 use jiff::civil::Date;
 
 use super::draft::Draft;
-use super::flow::{Flow, Single, Stop};
+use super::flow::{Flow, Stop};
 use super::{Engine, EngineError, Envelope, Receipt, authority, streams};
 use crate::port::StreamName;
 
@@ -37,6 +37,7 @@ impl Flow for RegisterMember {
         let member = draft.load::<Member>(streams::member(id)).await?;
         draft.meet(&member)?;
         authority::is_unit(draft, &self.unit).await?;
+        authority::for_unit(draft, &self.unit).await?;
         let registered = Box::new(member::Registered {
             member: id,
             person: self.person.clone(),
@@ -79,8 +80,30 @@ impl Flow for TransferMember {
         let member = draft.load::<Member>(streams::member(self.member)).await?;
         draft.meet(&member)?;
         authority::is_unit(draft, &self.to).await?;
+        // The unit that gives a member up says so; the other cannot take one.
+        authority::for_unit(draft, &member.state.registered()?.unit).await?;
         let (to, on) = (self.to.clone(), draft.envelope().on());
         draft.decide(&member, member::Command::Transfer { to, on })?;
+        Ok(())
+    }
+}
+
+/// Something of a member changes; whoever handles for the unit says so.
+struct ChangeMember {
+    member: MemberId,
+    command: member::Command,
+}
+
+impl Flow for ChangeMember {
+    fn target(&self, _: &Envelope) -> StreamName {
+        streams::member(self.member)
+    }
+
+    async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
+        let member = draft.load::<Member>(streams::member(self.member)).await?;
+        draft.meet(&member)?;
+        authority::for_unit(draft, &member.state.registered()?.unit).await?;
+        draft.decide(&member, self.command.clone())?;
         Ok(())
     }
 }
@@ -180,7 +203,6 @@ impl Engine {
         member: MemberId,
         command: member::Command,
     ) -> Result<Receipt, EngineError> {
-        let stream = streams::member(member);
-        self.run(envelope, &Single::<Member> { stream, command }).await
+        self.run(envelope, &ChangeMember { member, command }).await
     }
 }

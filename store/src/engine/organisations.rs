@@ -11,7 +11,7 @@ use huzhu_domain::term::Term;
 
 use super::draft::Draft;
 use super::flow::{Flow, Single, Stop};
-use super::{Engine, EngineError, Envelope, Receipt, streams};
+use super::{Engine, EngineError, Envelope, Receipt, authority, streams};
 use crate::port::StreamName;
 
 /// Takes an organisation into the register.
@@ -103,6 +103,28 @@ impl Flow for RegisterHandler {
     }
 }
 
+/// A unit says how many workers it has.
+struct CountWorkers {
+    organisation: OrganisationId,
+    workers: u32,
+}
+
+impl Flow for CountWorkers {
+    fn target(&self, _: &Envelope) -> StreamName {
+        streams::organisation(&self.organisation)
+    }
+
+    async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
+        let loaded = draft.load::<Organisation>(streams::organisation(&self.organisation)).await?;
+        draft.meet(&loaded)?;
+        authority::for_unit(draft, &self.organisation).await?;
+        let (workers, on) = (self.workers, draft.envelope().on());
+        let counted = organisation::WorkersCounted { workers, on };
+        draft.decide(&loaded, organisation::Command::CountWorkers(counted))?;
+        Ok(())
+    }
+}
+
 impl Engine {
     /// Takes an organisation into the register.
     ///
@@ -128,9 +150,8 @@ impl Engine {
         organisation: &OrganisationId,
         workers: u32,
     ) -> Result<Receipt, EngineError> {
-        let counted = organisation::WorkersCounted { workers, on: envelope.on() };
-        self.organisation(envelope, organisation, organisation::Command::CountWorkers(counted))
-            .await
+        let organisation = organisation.clone();
+        self.run(envelope, &CountWorkers { organisation, workers }).await
     }
 
     /// Lets a person act for an organisation.

@@ -119,3 +119,26 @@ async fn events_tell_who_asked_and_when() {
     assert_eq!(*metadata.content, *envelope.content);
     assert_eq!((&metadata.actor, metadata.at), (&envelope.actor, at()));
 }
+
+#[tokio::test]
+async fn a_unit_and_its_members_are_handled_by_its_own_people() {
+    let world = World::new().await;
+    let member = world.member().await;
+    let stranger = || world.ask("district", Role::Handler, Some("miyun"));
+    let events = world.events().await;
+    let (engine, on) = (&world.engine, stranger().on());
+    let card = Some("6221630000000004".parse().unwrap());
+    assert_eq!(
+        refused(engine.register_member(&stranger(), register_member(9)).await),
+        "HANDLER_UNKNOWN"
+    );
+    let corrected = engine.correct_member(&stranger(), member, None, card, None).await;
+    assert_eq!(refused(corrected), "HANDLER_UNKNOWN");
+    assert_eq!(refused(engine.retire_member(&stranger(), member, on).await), "HANDLER_UNKNOWN");
+    assert_eq!(refused(engine.record_death(&stranger(), member, on).await), "HANDLER_UNKNOWN");
+    let works = "works".parse().unwrap();
+    assert_eq!(refused(engine.count_workers(&stranger(), &works, 41).await), "HANDLER_UNKNOWN");
+    assert_eq!(world.events().await, events);
+
+    engine.retire_member(&world.clerk(), member, on).await.unwrap();
+}
