@@ -62,7 +62,7 @@ fn g7_three_plans_pay_tan_203700_for_one_illness() {
 
 fn stay_for(serial: &str, admitted: &str, days: i64) -> Facts {
     let day: jiff::civil::Date = admitted.parse().unwrap();
-    let mut facts = illness(&day.to_string(), &format!("{}-03-20", day.year() + 1));
+    let mut facts = illness(&day.to_string(), &format!("{}-03-20", day.year().saturating_add(1)));
     facts.stays = vec![stay_of(serial, admitted, days, "0")];
     facts
 }
