@@ -18,6 +18,7 @@ pub mod facts;
 pub mod people;
 pub mod program;
 pub mod raw;
+pub mod requests;
 pub mod service;
 pub mod union;
 
