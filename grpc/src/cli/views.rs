@@ -4,11 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use huzhu_projections::feed::PortFeed;
+use huzhu_projections::feed::EmbeddedFeed;
 use huzhu_projections::rebuild::rebuild;
 use huzhu_projections::sqlite::{open_to_read, read_checkpoints};
 use huzhu_store::embedded::EmbeddedStore;
-use std::sync::Arc;
 
 use super::Failure;
 use crate::clock::Clock;
@@ -37,7 +36,7 @@ pub(super) fn run(views: &Views) -> Result<(), Failure> {
             let clock = Clock::system();
             let told = clock.clone();
             let store = EmbeddedStore::open(data, move || told.now()).map_err(Failure::of)?;
-            let mut feed = PortFeed::new(Arc::new(store));
+            let mut feed = EmbeddedFeed::new(&store).map_err(Failure::of)?;
             let built = rebuild(data, &mut feed, None, clock.now(), |progress| {
                 eprint!("\r{} of {} events", progress.offset, progress.until);
                 // A terminal that shows no progress is no reason to stop.
