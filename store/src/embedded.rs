@@ -25,6 +25,7 @@ mod looking;
 mod queue;
 mod reader;
 mod shared;
+mod statistics;
 mod tail;
 mod writer;
 
@@ -40,7 +41,7 @@ use tokio::sync::{oneshot, watch};
 use self::queue::{Limits, Waiting};
 pub use self::reader::{LogReader, Scanned};
 use self::shared::Shared;
-pub use self::shared::Statistics;
+pub use self::statistics::Statistics;
 use crate::port::{
     Append, AppendError, Appended, Direction, EventStore, Position, READ_EVENTS_MAX, Recorded,
     Revision, StoreError, StoreId, StreamName, bytes_of, check,

@@ -138,3 +138,54 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(events: usize, bytes: usize) -> Waiting {
+        Waiting { appends: Vec::new(), events, bytes, answer: oneshot::channel().0 }
+    }
+
+    fn queue() -> Queue {
+        Queue::new(Limits {
+            waiting_lists_max: 4,
+            waiting_bytes_max: 100,
+            commit_events_max: 10,
+            commit_bytes_max: 50,
+        })
+    }
+
+    #[test]
+    fn a_commit_takes_what_fits_and_at_least_one_list() {
+        let queue = queue();
+        for (events, bytes) in [(11, 1), (5, 10), (5, 10), (1, 60)] {
+            queue.push(waiting(events, bytes)).unwrap();
+        }
+        let sizes: Vec<_> = std::iter::repeat_with(|| queue.take().len()).take(4).collect();
+        assert_eq!(sizes, [1, 2, 1, 0]);
+    }
+
+    #[test]
+    fn bytes_that_wait_are_bounded_and_freed_when_taken() {
+        let queue = queue();
+        queue.push(waiting(1, 90)).unwrap();
+        assert_eq!(queue.push(waiting(1, 20)), Err(AppendError::Overloaded));
+        queue.take();
+        queue.push(waiting(1, 20)).unwrap();
+    }
+
+    #[test]
+    fn one_list_may_be_larger_than_what_may_wait() {
+        assert_eq!(queue().push(waiting(1, 1_000)), Ok(true));
+    }
+
+    #[test]
+    fn one_committer_is_started_until_nothing_waits() {
+        let queue = queue();
+        assert_eq!(queue.push(waiting(1, 1)), Ok(true));
+        assert_eq!(queue.push(waiting(1, 1)), Ok(false));
+        assert_eq!((queue.take().len(), queue.take().len()), (2, 0));
+        assert_eq!(queue.push(waiting(1, 1)), Ok(true));
+    }
+}

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
 use quick_cache::sync::Cache;
 use tokio::sync::{oneshot, watch};
 
@@ -15,6 +14,7 @@ use super::index::{IndexReader, IndexWriter};
 use super::log::{self, Reading};
 use super::looking::Looking;
 use super::queue::{Answer, Limits, Queue, Waiting};
+use super::statistics::Statistics;
 use super::tail::Tail;
 use super::writer::Writer;
 use super::{Clock, held};
@@ -28,27 +28,6 @@ const UNINDEXED_EVENTS_MAX: u64 = 1_000_000;
 const GATHERING_ROUNDS_MAX: u32 = 8;
 /// How many readers are kept open for the next caller.
 const READERS_MAX: usize = 8;
-
-/// What the log has done since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Commits, each flushed to disk.
-    pub commits: u64,
-    /// Events in them.
-    pub events: u64,
-    /// Lists of appends in them.
-    pub lists: u64,
-    /// Lists that were refused for an expected revision.
-    pub conflicts: u64,
-    /// Commits of up to 1, 2, 4, … events; the last counts all larger ones.
-    pub commits_by_events: [u64; 15],
-    /// The time of the last commit.
-    pub last_commit_at: Option<Timestamp>,
-    /// Lists that wait now.
-    pub waiting: usize,
-    /// Events that the index has still to take.
-    pub unindexed: u64,
-}
 
 pub(super) struct Shared {
     id: StoreId,
@@ -339,7 +318,8 @@ impl Shared {
             self.lasts.insert(stream, last);
         }
         self.announce(writer.head());
-        self.count(placed.len(), &answers, now);
+        let refused = answers.iter().filter(|(_, answer)| answer.is_err()).count();
+        held(&self.counted).commit(placed.len(), answers.len(), refused, now);
         answers
     }
 
@@ -358,24 +338,6 @@ impl Shared {
     fn announce(&self, head: u64) {
         self.head.send_replace(head);
         self.commits.grow(head);
-    }
-
-    fn count(&self, events: usize, answers: &[(oneshot::Sender<Answer>, Answer)], now: Timestamp) {
-        let more = |count: &mut u64, more: usize| {
-            *count = count.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
-        };
-        let refused = answers.iter().filter(|(_, answer)| answer.is_err()).count();
-        let mut counted = held(&self.counted);
-        more(&mut counted.commits, 1);
-        more(&mut counted.events, events);
-        more(&mut counted.lists, answers.len());
-        more(&mut counted.conflicts, refused);
-        let class = usize::try_from(events.next_power_of_two().trailing_zeros()).unwrap_or(0);
-        let last = counted.commits_by_events.len().saturating_sub(1);
-        if let Some(class) = counted.commits_by_events.get_mut(class.min(last)) {
-            more(class, 1);
-        }
-        counted.last_commit_at = Some(now);
     }
 }
 
