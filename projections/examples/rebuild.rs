@@ -15,12 +15,12 @@ use huzhu_store::port::EventStore;
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().unwrap());
-    let members = arguments.next().map_or(20_000, |text| text.parse().unwrap());
+    let members = arguments.next().map_or(20_000_u32, |text| text.parse().unwrap());
     let store = EmbeddedStore::open(&folder, || time(1)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     if runtime.block_on(store.head()).unwrap().is_none() {
-        let units = u32::max(members / 1_000, 1);
-        let history = year(Figures { units, members: members / units, one_claim_of: 2 });
+        let units = members.div_ceil(1_000);
+        let history = year(Figures { units, members: members.div_ceil(units), one_claim_of: 2 });
         let appends: Vec<_> = history.appends().collect();
         for list in appends.chunks(5_000) {
             runtime.block_on(store.append(list.to_vec())).unwrap();
