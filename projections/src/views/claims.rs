@@ -1,23 +1,24 @@
 //! Claims: where they stand, who decided what, what they are worth, and what they add up to.
 
+mod row;
 mod tables;
 
 use std::sync::Arc;
 
 use huzhu_domain::assessment::Assessment;
-use huzhu_domain::claim::facts::Facts;
 use huzhu_domain::claim::{
     Approved, Assessed, Event, Filed, Paid, PaymentReversed, RefusalReason, Refused, Returned,
     StepPassed, Supplemented,
 };
 use huzhu_domain::event::StoredEvent;
 use huzhu_domain::id::{ClaimId, OrganisationId, Subject};
-use huzhu_domain::money::{Money, MoneyError};
-use huzhu_domain::step::{Level, Step};
+use huzhu_domain::money::Money;
+use huzhu_domain::step::Step;
 use huzhu_domain::term::days_between;
 
 use jiff::civil::Date;
 
+use self::row::filed_row;
 pub use self::tables::*;
 use crate::projection::{Arrived, Poison, Projection, Stop, follows, id_of, known, month, up};
 use crate::rows::{Buffer, Rows, Source};
@@ -378,95 +379,4 @@ impl Claims {
 fn place(claim: &Claim, on: Date) -> <BenefitStatistic as crate::record::Record>::Key {
     let district = claim.district.as_ref().map_or_else(String::new, ToString::to_string);
     (claim.plan.clone(), claim.version.clone(), district, month(on))
-}
-
-fn filed_row(body: &Filed, event: &Arrived) -> Result<Claim, Stop> {
-    let mut row = Claim {
-        claim: body.claim,
-        case_id: body.case,
-        cover: body.cover,
-        member: body.member,
-        plan: body.plan.clone(),
-        version: body.version.clone(),
-        unit: body.chain.unit.clone(),
-        township: body.chain.township.clone(),
-        district: body.chain.district.clone(),
-        office: body.chain.office.clone(),
-        state: ClaimState::Filed,
-        next_step: None,
-        queue: None,
-        steps: Json(Vec::new()),
-        passed_step: None,
-        policy: None,
-        asks: Json(body.asks.clone()),
-        incident_kind: body.facts.incident.kind,
-        incident_on: body.facts.incident.date,
-        diagnosis: None,
-        stays: 0,
-        receipts: 0,
-        documents: 0,
-        asked_fen: Money::ZERO,
-        assessed_fen: Money::ZERO,
-        approved_fen: None,
-        paid_fen: Money::ZERO,
-        payout: None,
-        refusal: None,
-        decisions: 0,
-        returns: 0,
-        lines: 0,
-        filed_by: body.by.clone(),
-        filed_on: body.on,
-        moved_on: body.on,
-        approved_on: None,
-        paid_on: None,
-        recorded_at: event.recorded_at,
-        revision: follows(None, event)?,
-    };
-    row.take_facts(&body.facts)?;
-    Ok(row)
-}
-
-impl Claim {
-    fn take_facts(&mut self, facts: &Facts) -> Result<(), Poison> {
-        let count = |length: usize| {
-            u32::try_from(length).map_err(|_| Poison::Count { what: "the papers of a claim" })
-        };
-        self.incident_kind = facts.incident.kind;
-        self.incident_on = facts.incident.date;
-        self.diagnosis = facts.diagnoses.first().map(|diagnosis| diagnosis.code.to_string());
-        self.stays = count(facts.stays.len())?;
-        self.receipts = count(facts.bills.len())?;
-        self.documents = count(facts.documents.len())?;
-        self.asked_fen = borne(facts)?;
-        Ok(())
-    }
-
-    /// Says which step comes next, and whose it is: as [`huzhu_domain::claim::Review::next`] does.
-    fn look_ahead(&mut self) {
-        let passed = self.passed_step;
-        let left = self.steps.0.iter().copied();
-        self.next_step = left.into_iter().find(|step| passed.is_none_or(|passed| *step > passed));
-        self.queue = self.next_step.and_then(|step| match step.level() {
-            Level::Unit => Some(self.unit.clone()),
-            Level::Township => self.township.clone(),
-            Level::District => self.district.clone(),
-            Level::Office => Some(self.office.clone()),
-        });
-    }
-
-    /// Moves to a state in which no organisation has to act on the claim.
-    fn close(&mut self, state: ClaimState, on: Date) {
-        self.state = state;
-        self.next_step = None;
-        self.queue = None;
-        self.moved_on = on;
-    }
-}
-
-/// What the member bore by the papers.
-fn borne(facts: &Facts) -> Result<Money, MoneyError> {
-    let stays = facts.stays.iter().flat_map(|stay| [stay.self_pay_one, stay.self_pay_one_above]);
-    let bills = facts.bills.iter().flat_map(|bill| [bill.self_pay_one, bill.self_pay_one_above]);
-    let losses = facts.losses.iter().map(|loss| loss.amount);
-    Money::sum(stays.chain(bills).chain(losses))
 }
