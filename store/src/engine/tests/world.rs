@@ -61,6 +61,9 @@ impl EventStore for Mortal {
     }
 
     async fn append(&self, appends: Vec<Append>) -> Result<Vec<Appended>, AppendError> {
+        if self.appends_left.load(Ordering::SeqCst) == i64::MAX {
+            return self.log.append(appends).await;
+        }
         let mut done = Vec::new();
         for (index, append) in appends.into_iter().enumerate() {
             if self.appends_left.fetch_sub(1, Ordering::SeqCst) <= 0 {
