@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use huzhu_domain::envelope::Role;
+use huzhu_tests::caller::Caller;
 use huzhu_tests::command::FileClaimRequest;
 use huzhu_tests::facts::{illness, receipt};
 use huzhu_tests::people::person;
@@ -85,34 +86,8 @@ fn killed_a_hundred_times_under_load_it_keeps_every_word_it_gave() {
                     let channel = program.connect();
                     let (filer, endorser) = (filer.over(channel.clone()), endorser.over(channel));
                     let (all, cover) = (Arc::clone(&all), cover.clone());
-                    tokio::spawn(async move {
-                        for number in 0.. {
-                            let serial = format!("K-{cycle}-{client}-{number}");
-                            let request = outpatient(&cover, &serial);
-                            let answer = filer.call(request.clone()).await;
-                            let acknowledged = answer.as_ref().ok().map(|answer| {
-                                (
-                                    answer.claim_id.clone(),
-                                    answer.receipt.clone().unwrap().revision.unwrap(),
-                                )
-                            });
-                            all.lock().unwrap().push(Filed { request, acknowledged });
-                            let Ok(answer) = answer else { return };
-                            let pass = pass_request(&answer.claim_id, "2014-11-21");
-                            let Ok(passed) = endorser.call(pass).await else { return };
-                            let revision = passed.receipt.unwrap().revision.unwrap();
-                            let mut all = all.lock().unwrap();
-                            let claim = answer.claim_id;
-                            for filed in all.iter_mut().rev() {
-                                if let Some((id, acknowledged)) = &mut filed.acknowledged
-                                    && *id == claim
-                                {
-                                    *acknowledged = revision;
-                                    break;
-                                }
-                            }
-                        }
-                    })
+                    let name = format!("K-{cycle}-{client}");
+                    tokio::spawn(async move { work(&filer, &endorser, &cover, &name, &all).await })
                 })
                 .collect();
             // Never at the same point of the work twice.
@@ -125,20 +100,7 @@ fn killed_a_hundred_times_under_load_it_keeps_every_word_it_gave() {
             assert_whole(&program);
             program.restart().await;
 
-            // What was never answered is sent again: it takes effect once, whatever had become of it.
-            let filer = program.caller(Role::Handler, "unit-file", Some("unit"));
-            let open: Vec<_> = {
-                let all = all.lock().unwrap();
-                let open = all.iter().enumerate();
-                let open = open.filter(|(_, filed)| filed.acknowledged.is_none());
-                open.map(|(at, filed)| (at, filed.request.clone())).collect()
-            };
-            for (at, request) in open {
-                let answer = filer.must(request).await;
-                let revision = answer.receipt.unwrap().revision.unwrap();
-                all.lock().unwrap()[at].acknowledged = Some((answer.claim_id, revision));
-                retried += 1;
-            }
+            retried += send_again(&program, &all).await;
         }
 
         let all = all.lock().unwrap().clone();
@@ -149,6 +111,42 @@ fn killed_a_hundred_times_under_load_it_keeps_every_word_it_gave() {
         program.kill();
         assert_whole(&program);
     });
+}
+
+/// Files claims and endorses them, one after the other, until the program is gone.
+async fn work(filer: &Caller, endorser: &Caller, cover: &str, name: &str, all: &Mutex<Vec<Filed>>) {
+    for number in 0.. {
+        let request = outpatient(cover, &format!("{name}-{number}"));
+        let answer = filer.call(request.clone()).await;
+        let acknowledged = answer.as_ref().ok().map(|answer| {
+            (answer.claim_id.clone(), answer.receipt.clone().unwrap().revision.unwrap())
+        });
+        all.lock().unwrap().push(Filed { request, acknowledged });
+        let Ok(answer) = answer else { return };
+        let pass = pass_request(&answer.claim_id, "2014-11-21");
+        let Ok(passed) = endorser.call(pass).await else { return };
+        let revision = passed.receipt.unwrap().revision.unwrap();
+        let mut all = all.lock().unwrap();
+        let mut acknowledged = all.iter_mut().rev().filter_map(|filed| filed.acknowledged.as_mut());
+        let (_, last) = acknowledged.find(|(id, _)| *id == answer.claim_id).unwrap();
+        *last = revision;
+    }
+}
+
+/// What was never answered is sent again: it takes effect once, whatever had become of it.
+async fn send_again(program: &Program, all: &Mutex<Vec<Filed>>) -> usize {
+    let filer = program.caller(Role::Handler, "unit-file", Some("unit"));
+    let open: Vec<_> = {
+        let all = all.lock().unwrap();
+        let open = all.iter().enumerate().filter(|(_, filed)| filed.acknowledged.is_none());
+        open.map(|(at, filed)| (at, filed.request.clone())).collect()
+    };
+    for (at, request) in &open {
+        let answer = filer.must(request.clone()).await;
+        let revision = answer.receipt.unwrap().revision.unwrap();
+        all.lock().unwrap()[*at].acknowledged = Some((answer.claim_id, revision));
+    }
+    open.len()
 }
 
 /// How many claims the views show, once they are as far as the last command.

@@ -86,7 +86,7 @@ fn a_batch_becomes_a_bank_file_and_the_banks_answer_settles_and_returns() {
                 request_id: new_id(),
                 business_time: at(ANSWERED),
                 batch_id: batch.clone(),
-                answer: Some(Answer::Csv(csv.into_bytes().into())),
+                answer: Some(Answer::Csv(csv.into_bytes())),
                 ..Default::default()
             })
             .await;
@@ -109,7 +109,7 @@ fn a_returned_payout_is_corrected_and_paid_again_once() {
         let union = Union::found().await;
         let unit = union.unit("unit", "单位", 1).await;
         let paid = approved(&unit, "P-1").await;
-        let first = union.batch(&[paid.payout.clone()], SENT).await;
+        let first = union.batch(std::slice::from_ref(&paid.payout), SENT).await;
         let line = returned(&paid.payout);
         union.finance.must(answer_request(&first, vec![line], ANSWERED)).await;
 
@@ -144,7 +144,7 @@ fn a_returned_payout_is_corrected_and_paid_again_once() {
                 ..Default::default()
             })
             .await;
-        let second = union.batch(&[paid.payout.clone()], "2014-12-05").await;
+        let second = union.batch(std::slice::from_ref(&paid.payout), "2014-12-05").await;
         let file = bank_file(&union, &second).await;
         assert_eq!(file[1][2], new_card);
         let line = settled(&paid.payout, "REF-2");
@@ -160,7 +160,7 @@ fn a_returned_payout_is_corrected_and_paid_again_once() {
         let other = answer_request(&second, vec![returned(&paid.payout)], "2014-12-09");
         assert_eq!(reason(&union.finance.refused(other).await), "ANSWER_DIFFERS");
         // It is no longer due, so no batch holds it again.
-        let batch = union.batch(&[paid.payout.clone()], "2014-12-10").await;
+        let batch = union.batch(std::slice::from_ref(&paid.payout), "2014-12-10").await;
         assert_eq!(bank_file(&union, &batch).await.len(), 1);
 
         let history = names(&union, format!("payout-{}", paid.payout)).await;

@@ -84,12 +84,12 @@ fn the_work_queue_of_an_organisation_follows_the_claim() {
             let claims = union.analyst.must(asked).await.claims;
             claims.into_iter().map(|claim| claim.claim_id).collect()
         };
-        assert_eq!(queue("unit", &at_least).await, [claim.clone()]);
+        assert_eq!(queue("unit", &at_least).await, std::slice::from_ref(&claim));
         let queues = [TOWNSHIP, DISTRICT];
         for (step, organisation) in queues.into_iter().enumerate() {
             let passed = unit.pass(&claim, step..step + 1, "2014-11-21").await.unwrap().unwrap();
             at_least = passed.position;
-            assert_eq!(queue(organisation, &at_least).await, [claim.clone()]);
+            assert_eq!(queue(organisation, &at_least).await, std::slice::from_ref(&claim));
             assert_eq!(queue("unit", &at_least).await, Vec::<String>::new());
         }
     });
