@@ -323,3 +323,6 @@ fn reflection<S>(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
     build(builder).map_err(|why| ServeError::System(why.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

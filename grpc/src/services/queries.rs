@@ -65,21 +65,23 @@ impl QueryService for Desk {
         let wish = check.wish(&request.at_least);
         let queries = &self.0.queries;
         let answer = match request.key {
-            Some(Key::MemberId(id)) => {
-                let member = check.parse("member_id", &id);
-                let (wish, member) = check.finish(all!(wish, member))?;
-                queries.member(member, wish).await
+            Some(Key::ResidentId(_)) if !sees_persons(&actor) => {
+                return Err(status::forbidden(actor.role));
             }
             Some(Key::ResidentId(id)) => {
-                if !sees_persons(&actor) {
-                    return Err(status::forbidden(actor.role));
-                }
                 let resident = check.parse::<ResidentId>("resident_id", &id);
                 let (wish, resident) = check.finish(all!(wish, resident))?;
                 let key = self.0.residents.hash(&resident).ok_or_else(status::down)?;
                 queries.member_of_resident(key, wish).await
             }
-            None => return Err(Malformed::field("member_id", "must be there").into()),
+            key @ (Some(Key::MemberId(_)) | None) => {
+                let id = key.map(|key| match key {
+                    Key::MemberId(id) | Key::ResidentId(id) => id,
+                });
+                let member = check.parse("member_id", &id.unwrap_or_default());
+                let (wish, member) = check.finish(all!(wish, member))?;
+                queries.member(member, wish).await
+            }
         };
         let (found, freshness) = found("member", answer)?;
         let person = found.person.as_ref().filter(|_| sees_persons(&actor));
