@@ -80,6 +80,20 @@ async fn a_view_of_the_index_is_renewed_when_the_tail_has_left_for_the_index() {
 }
 
 #[tokio::test]
+async fn a_lookup_is_planned_once_for_all_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let _store = EmbeddedStore::open(folder.path(), clock()).unwrap();
+    let connection = log::read_only(&folder.path().join("index.db")).unwrap();
+    let sql = "SELECT max(revision) FROM places WHERE stream = ?1";
+    let mut statement = connection.prepare(sql).unwrap();
+    for stream in ["claim-1", "claim-2", "claim-3"] {
+        let last: Option<i64> = statement.query_row([stream], |row| row.get(0)).unwrap();
+        assert_eq!(last, None);
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
+
+#[tokio::test]
 async fn a_second_process_is_told_that_the_folder_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let _store = EmbeddedStore::open(folder.path(), clock()).unwrap();
