@@ -12,7 +12,7 @@ mod claims;
 mod enrolling;
 mod facts;
 mod payments;
-mod people;
+pub(crate) mod people;
 mod random;
 mod setting;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use huzhu_domain::envelope::Role;
+use huzhu_domain::id::checked::{CardNumber, ResidentId};
 use huzhu_domain::plan::catalogue;
 use jiff::civil::{Date, date};
 use jiff::tz::{Offset, TimeZone};
@@ -11,6 +12,7 @@ use super::DemoError;
 use crate::client::{self, Desk, Desks, request_id};
 use crate::contract::huzhu::command::v1 as command;
 use crate::contract::huzhu::r#type::v1 as wire;
+use crate::simulate::people::checked;
 
 /// The day before everything else happens.
 const FOUNDED: Date = date(2012, 1, 4);
@@ -361,18 +363,13 @@ pub(super) fn done<T>(
 /// A resident id that holds: region, birth date, a number (odd for men), check digit.
 pub(super) fn resident_id(region: &str, born: Date, number: u32) -> String {
     let body = format!("{region}{}{number:03}", born.strftime("%Y%m%d"));
-    "0123456789X"
-        .chars()
-        .map(|check| format!("{body}{check}"))
-        .find(|id| id.parse::<huzhu_domain::id::checked::ResidentId>().is_ok())
-        .unwrap_or_default()
+    let id: Option<ResidentId> = checked(&body, "0123456789X");
+    id.map(String::from).unwrap_or_default()
 }
 
 /// A card number that holds, made from the digits of a resident id.
 fn card(resident_id: &str) -> String {
     let digits: String = resident_id.chars().filter(char::is_ascii_digit).skip(6).take(9).collect();
-    (0..10)
-        .map(|check| format!("621463{digits:0>9}{check}"))
-        .find(|card| card.parse::<huzhu_domain::id::checked::CardNumber>().is_ok())
-        .unwrap_or_default()
+    let card: Option<CardNumber> = checked(&format!("621463{digits:0>9}"), "0123456789");
+    card.map(String::from).unwrap_or_default()
 }

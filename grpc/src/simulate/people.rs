@@ -90,6 +90,11 @@ fn with_check<T: std::str::FromStr>(
     stem: &str,
     checks: &str,
 ) -> Result<T, SimulateError> {
-    let made = checks.chars().find_map(|check| format!("{stem}{check}").parse().ok());
-    made.ok_or_else(|| SimulateError::Made { what, why: "no check character holds".to_owned() })
+    checked(stem, checks)
+        .ok_or_else(|| SimulateError::Made { what, why: "no check character holds".to_owned() })
+}
+
+/// `stem` and the one of `checks` that makes it hold, if one does.
+pub(crate) fn checked<T: std::str::FromStr>(stem: &str, checks: &str) -> Option<T> {
+    checks.chars().find_map(|check| format!("{stem}{check}").parse().ok())
 }
