@@ -6,12 +6,16 @@
     reason = "a story that cannot go on has failed"
 )]
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt, stream};
 use huzhu_tests::command::RosterLine;
 use huzhu_tests::people::{numbered, person};
 use huzhu_tests::union::{Union, Unit, cover_id};
 use huzhu_tests::wire::Sex;
 use huzhu_tests::{figure, new_id, reason, story};
+use prost::Message;
+use tonic_types::StatusExt;
 
 const ALLOWANCE: (&str, &str) = ("hospital-allowance", "2013-one-day");
 const START: &str = "2014-01-01";
@@ -58,15 +62,19 @@ fn of_50000_lines_the_bad_ones_are_reported_by_number_and_the_good_ones_kept() {
         };
         let added = unit.add_lines(&roster, START, lines).await.unwrap();
         assert_eq!(added.taken, 2_000);
-        assert_eq!(added.refused.len(), 48_000);
-        let mut refused = added.refused.iter();
-        for number in 1..=50_000 {
-            if let Some(reason) = expected(number) {
-                let told = refused.next().unwrap();
-                assert_eq!((told.number, told.reason.as_str()), (number, reason));
-                assert!(!told.message.is_empty());
-            }
-        }
+        assert!(added.refused.iter().all(|told| !told.message.is_empty()));
+        assert_eq!(added.refused.len(), 10_000);
+        // A client takes an answer of this size without being told to.
+        assert!(added.encoded_len() < 3 * 1024 * 1024, "{} bytes", added.encoded_len());
+        let in_full = added.refused.iter().map(|told| (told.number, told.reason.as_str()));
+        let beyond = added
+            .refused_beyond
+            .iter()
+            .flat_map(|told| told.numbers.iter().map(|number| (*number, told.reason.as_str())));
+        let told: BTreeMap<_, _> = in_full.chain(beyond).collect();
+        let expected: BTreeMap<_, _> =
+            (1..=50_000).filter_map(|number| Some((number, expected(number)?))).collect();
+        assert_eq!(told, expected);
 
         unit.contribute(&roster, START, "120000").await;
         unit.confirm(&roster, START).await.unwrap();
@@ -77,6 +85,21 @@ fn of_50000_lines_the_bad_ones_are_reported_by_number_and_the_good_ones_kept() {
         assert_eq!(body["covers"], 2_000);
         let cover = cover_id(ALLOWANCE.0, &good[1_999], START);
         assert_eq!(union.history(&format!("cover-{cover}")).await[0].name, "CoverGranted");
+    });
+}
+
+#[test]
+fn lines_without_the_form_of_a_line_are_named_where_no_line_is_good() {
+    story(async {
+        let union = Union::found().await;
+        let unit = union.unit("unit", "单位", 1).await;
+        let roster = unit.open_roster(ALLOWANCE.0, ALLOWANCE.1, START).await;
+        let lines = (3..=24).map(|number| line(number, "无此人")).collect();
+        let status = unit.add_lines(&roster, START, lines).await.unwrap_err();
+        let violations = status.get_details_bad_request().unwrap().field_violations;
+        assert_eq!(violations.len(), 21);
+        assert_eq!(violations[0].field, "lines.lines[number=3]");
+        assert!(violations[20].description.starts_with("2 more"), "{violations:?}");
     });
 }
 

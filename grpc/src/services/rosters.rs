@@ -1,5 +1,6 @@
 //! Rosters: a unit enrols its members as a group.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use huzhu_domain::envelope::Actor;
@@ -13,12 +14,17 @@ use super::{Desk, NOTE_MAX, REFERENCE_MAX, actor, all, receipt};
 use crate::contract::huzhu::command::v1 as command;
 use crate::status;
 use crate::wire::command as boundary;
-use crate::wire::{Check, Malformed};
+use crate::wire::{Check, Malformed, Violation};
 use command::add_roster_members_request::Part;
 use command::roster_service_server::RosterService;
 
 /// The most lines in one message of a stream.
 const MESSAGE_LINES_MAX: usize = 5_000;
+/// How many refused lines an answer holds in full. Clients take answers of 4 MiB unless told
+/// otherwise, and a line takes some hundred bytes.
+const REFUSED_IN_FULL_MAX: usize = 10_000;
+/// How many lines without the form of a line an error names: it travels in a header.
+const MALFORMED_TOLD_MAX: usize = 20;
 /// More units than any plan sells.
 const UNITS_MAX: u32 = 10_000;
 
@@ -234,16 +240,42 @@ impl Intake {
             if self.refused.is_empty() {
                 return Err(Malformed::field("lines", "must be there").into());
             }
-            return Err(Malformed::field("lines", "none of them has the form of a line").into());
+            return Err(without_form(&self.refused).into());
         };
         receipt.command = self.envelope.command;
         self.refused.sort_by_key(|line| line.number);
+        let beyond = self.refused.split_off(self.refused.len().min(REFUSED_IN_FULL_MAX));
         Ok(command::AddRosterMembersResponse {
             receipt: Some(boundary::receipt(&receipt)),
             taken: u32::try_from(self.taken).unwrap_or(u32::MAX),
             refused: self.refused,
+            refused_beyond: by_reason(beyond),
         })
     }
+}
+
+/// None of the lines could be read, so that there is no command to answer.
+fn without_form(refused: &[command::RefusedLine]) -> Malformed {
+    let line = |line: &command::RefusedLine| Violation {
+        field: format!("lines.lines[number={}]", line.number),
+        why: line.message.clone(),
+    };
+    let mut violations: Vec<_> = refused.iter().take(MALFORMED_TOLD_MAX).map(line).collect();
+    let more = refused.len().saturating_sub(violations.len());
+    if more > 0 {
+        let why = format!("{more} more do not have the form of a line either");
+        violations.push(Violation { field: "lines.lines".to_owned(), why });
+    }
+    Malformed { violations }
+}
+
+fn by_reason(refused: Vec<command::RefusedLine>) -> Vec<command::RefusedLines> {
+    let mut numbers = BTreeMap::<String, Vec<u32>>::new();
+    for line in refused {
+        numbers.entry(line.reason).or_default().push(line.number);
+    }
+    let lines = |(reason, numbers)| command::RefusedLines { reason, numbers };
+    numbers.into_iter().map(lines).collect()
 }
 
 fn read(line: &command::RosterLine) -> Result<RosterLine, Malformed> {
