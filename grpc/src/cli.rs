@@ -2,7 +2,9 @@
 //! else on standard error, and an exit code that says whether it went well.
 
 mod audit;
+mod export;
 mod plans;
+mod progress;
 mod serve;
 mod simulate;
 mod token;
@@ -44,6 +46,8 @@ enum Command {
     /// Look after the views.
     #[command(subcommand)]
     Views(views::Views),
+    /// Export a view as CSV or as an Excel workbook.
+    Export(export::Export),
 }
 
 /// Why the program did not do what it was asked; one line for a person.
@@ -68,6 +72,7 @@ pub fn run(huzhu: Huzhu) -> ExitCode {
         Command::Plans(plans) => plans::run(&plans),
         Command::Audit(audit) => blocking(audit::run(audit)).and_then(|audit| audit),
         Command::Views(views) => views::run(&views),
+        Command::Export(asked) => export::run(asked),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@
 
 pub mod checkpoint;
 pub mod dump;
+pub mod export;
 pub mod feed;
 pub mod files;
 pub mod keeper;
