@@ -3,6 +3,7 @@
 
 mod audit;
 mod export;
+mod past;
 mod plans;
 mod progress;
 mod serve;

@@ -1,7 +1,8 @@
 //! What the events add up to: views over the log, kept in tables.
 //!
 //! [`projection`] is what a view is; [`views`] are the views there are; [`worker`] keeps them
-//! beside the log; [`rebuild`] makes them anew from the log alone; [`query`] reads them.
+//! beside the log; [`rebuild`] makes them anew from the log alone; [`query`] reads them;
+//! [`export`] writes them as files, [`past`] builds them as they were.
 
 pub mod checkpoint;
 pub mod dump;
@@ -9,6 +10,7 @@ pub mod export;
 pub mod feed;
 pub mod files;
 pub mod keeper;
+pub mod past;
 pub mod projection;
 pub mod query;
 pub mod rebuild;

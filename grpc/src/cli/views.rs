@@ -22,6 +22,9 @@ pub(super) enum Views {
         #[arg(long, default_value = "data", env = "HUZHU_DATA")]
         data: PathBuf,
     },
+    /// Build every view in a folder of its own, as it was at a place of the log. The same log gives
+    /// the same bytes.
+    At(super::past::At),
     /// Say how far each view is, and why one stands still.
     Status {
         /// The data folder.
@@ -52,6 +55,7 @@ pub(super) fn run(views: &Views) -> Result<(), Failure> {
             );
             Ok(())
         }
+        Views::At(asked) => super::past::run(asked),
         Views::Status { data } => {
             let views = open_to_read(&data.join("views.db")).map_err(Failure::of)?;
             for view in read_checkpoints(&views).map_err(Failure::of)? {

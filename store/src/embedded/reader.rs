@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use rusqlite::params;
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use super::log::{Reading, count, failed, signed, store_id, unsigned};
@@ -62,6 +63,39 @@ impl LogReader {
     /// [`StoreError`].
     pub fn head(&self) -> Result<u64, StoreError> {
         self.reading.head()
+    }
+
+    /// When the log took the event at `offset`; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn recorded_at(&self, offset: u64) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT recorded_at FROM events WHERE position = ?";
+        let mut statement = self.reading.connection.prepare_cached(sql).map_err(failed)?;
+        let found = statement.query_row(params![signed(offset)], |row| row.get(0)).optional();
+        let corrupt = |why: jiff::Error| StoreError::Corrupt { why: why.to_string() };
+        found.map_err(failed)?.map(Timestamp::from_microsecond).transpose().map_err(corrupt)
+    }
+
+    /// The offset of the last event that the log took at `time` or before; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; [`StoreError::Corrupt`] where an offset is missing.
+    pub fn last_by(&self, time: Timestamp) -> Result<u64, StoreError> {
+        // Times never go back along the log: it is halved until one event is left.
+        let (mut by, mut beyond) = (0, self.head()?.saturating_add(1));
+        while beyond.saturating_sub(by) > 1 {
+            let middle = by.midpoint(beyond);
+            let missing = || StoreError::Corrupt { why: format!("offset {middle} is missing") };
+            if self.recorded_at(middle)?.ok_or_else(missing)? <= time {
+                by = middle;
+            } else {
+                beyond = middle;
+            }
+        }
+        Ok(by)
     }
 
     /// Up to `limit` events after `offset`.
