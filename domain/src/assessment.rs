@@ -38,7 +38,7 @@ mod sums;
 
 use sheet::Sheet;
 
-pub use accumulator::{AccumulatorKey, Accumulators};
+pub use accumulator::{AccumulatorKey, Accumulators, Measure};
 pub use cover::{CoverStanding, Waiting};
 
 /// What a claim is worth, and why.

@@ -4,6 +4,7 @@
 //! the command meets the same stream and nothing is created twice.
 
 pub mod checked;
+mod icd;
 
 use uuid::Uuid;
 

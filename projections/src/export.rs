@@ -21,7 +21,7 @@ use self::ask::Selection;
 pub use self::ask::{Ask, Span};
 pub use self::cell::Cell;
 pub use self::csv::Csv;
-pub use self::shape::{Column, View};
+pub use self::shape::{Column, View, views};
 pub use self::xlsx::{SHEET_ROWS_MAX, Xlsx};
 use crate::checkpoint::{Checkpoint, Failure};
 use crate::query::Freshness;
@@ -178,15 +178,6 @@ impl Source {
         Ok(Self { connection: open_to_read(&file)? })
     }
 
-    /// Every view there is, those over several tables last.
-    ///
-    /// # Errors
-    ///
-    /// [`ExportError::Database`].
-    pub fn views(&self) -> Result<Vec<View>, ExportError> {
-        shape::views(&self.connection)
-    }
-
     /// Writes what `ask` asks for into `file`. `tell`, if there is one, hears of the progress;
     /// counting the rows beforehand takes one more look at them.
     ///
@@ -213,7 +204,7 @@ fn within(
     file: &mut dyn Writer,
     mut tell: Option<&mut dyn FnMut(Progress)>,
 ) -> Result<Exported, ExportError> {
-    let view = shape::view(connection, &ask.view)?;
+    let view = shape::view(&ask.view)?;
     if view.personal && !ask.personal {
         return Err(ExportError::Personal { view: view.name });
     }

@@ -5,6 +5,7 @@
 //! [`export`] writes them as files, [`past`] builds them as they were.
 
 pub mod checkpoint;
+pub mod dictionary;
 pub mod dump;
 pub mod export;
 pub mod feed;

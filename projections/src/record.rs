@@ -9,7 +9,7 @@ pub struct Table {
     pub name: &'static str,
     /// What a row of it is.
     pub about: &'static str,
-    /// Whether it holds personal data: names, numbers of people.
+    /// Whether a column of it is personal.
     pub personal: bool,
     /// Its columns, those of the key first.
     pub columns: &'static [ColumnDef],
@@ -30,6 +30,8 @@ pub struct ColumnDef {
     pub kind: Kind,
     /// Whether it may hold nothing.
     pub nullable: bool,
+    /// Whether it tells who somebody is: a name, a number of a person, a birth date.
+    pub personal: bool,
 }
 
 impl Table {
@@ -76,15 +78,18 @@ pub trait Record: Clone + Send + Sync + 'static {
 /// Defines the type of a row and, with it, its table.
 ///
 /// `key` and `columns` are the fields in order; the documentation of a field is the comment of
-/// its column; `index` lists further indexes.
+/// its column; a column marked `as personal` tells who somebody is; `index` lists further indexes.
 macro_rules! record {
     (@personal) => { false };
     (@personal personal) => { true };
     (
         $(#[doc = $about:literal])+
-        $row:ident = $table:literal $($personal:ident)?;
+        $row:ident = $table:literal;
         key { $($(#[doc = $key_about:literal])+ $key:ident: $key_type:ty,)+ }
-        columns { $($(#[doc = $column_about:literal])+ $column:ident: $column_type:ty,)* }
+        columns {
+            $($(#[doc = $column_about:literal])+
+            $column:ident: $column_type:ty $(as $personal:ident)?,)*
+        }
         $(index { $($index:literal),+ $(,)? })?
     ) => {
         $(#[doc = $about])+
@@ -100,19 +105,21 @@ macro_rules! record {
             const TABLE: &'static $crate::record::Table = &$crate::record::Table {
                 name: $table,
                 about: concat!($($about),+),
-                personal: $crate::record::record!(@personal $($personal)?),
+                personal: false $($(|| $crate::record::record!(@personal $personal))?)*,
                 columns: &[
                     $($crate::record::ColumnDef {
                         name: stringify!($key),
                         about: concat!($($key_about),+),
                         kind: <$key_type as $crate::value::Column>::KIND,
                         nullable: <$key_type as $crate::value::Column>::NULLABLE,
+                        personal: false,
                     },)+
                     $($crate::record::ColumnDef {
                         name: stringify!($column),
                         about: concat!($($column_about),+),
                         kind: <$column_type as $crate::value::Column>::KIND,
                         nullable: <$column_type as $crate::value::Column>::NULLABLE,
+                        personal: $crate::record::record!(@personal $($personal)?),
                     },)*
                 ],
                 key: [$(stringify!($key)),+].len(),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken history is a failed test")]
 
+#[cfg(test)]
+pub(crate) mod shown;
 mod year;
 
 use std::collections::HashMap;
@@ -52,6 +54,13 @@ impl History {
     #[must_use]
     pub fn events(&self) -> &[Arrived] {
         &self.events
+    }
+
+    /// The history up to the event at `place`, that one included.
+    #[must_use]
+    pub fn until(mut self, place: usize) -> Self {
+        self.events.truncate(place.saturating_add(1));
+        self
     }
 
     /// The events so far, as appends of one event each.

@@ -4,7 +4,7 @@
 //! money end in `_fen`. Dates are `YYYY-MM-DD`, times are UTC with six decimal places, so that
 //! both sort as text. What has no shape of its own in SQL is JSON.
 
-use huzhu_domain::assessment::AccumulatorKey;
+use huzhu_domain::assessment::{AccumulatorKey, Measure};
 use huzhu_domain::claim::RefusalReason;
 use huzhu_domain::claim::facts::{IncidentKind, Severity};
 use huzhu_domain::cover::EndReason;
@@ -165,7 +165,8 @@ texts!(Text: AccumulatorKey, BenefitCode, OrganisationId, PlanCode, ResidentKey,
 texts!(Text: VersionLabel);
 texts!(Date: Date);
 texts!(Decimal: Decimal);
-words!(EndReason, EnrolmentMode, IncidentKind, Level, MemberClass, RefusalReason, ReturnReason);
+words!(EndReason, EnrolmentMode, IncidentKind, Level, Measure, MemberClass, RefusalReason);
+words!(ReturnReason);
 words!(Selection, Severity, Sex, Step, Tier);
 revealed!(CardNumber, Phone, ResidentId);
 integers!(u32, u64, i64);

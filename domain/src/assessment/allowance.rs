@@ -138,7 +138,7 @@ fn within_ceilings(
     let mut days = asked;
     let mut keys = Vec::new();
     for (ceiling, most) in ceilings {
-        let key = day_key(ceiling, year);
+        let key = AccumulatorKey::of_ceiling(ceiling, year);
         let used = match (&key, ceiling.per) {
             (Some(key), _) => u32::try_from(sheet.read(key)).unwrap_or(u32::MAX),
             (None, CeilingSpan::Stay) => in_stay,
@@ -158,16 +158,6 @@ fn within_ceilings(
     }
     let mark = |(key, most)| (key, Decimal::from(days), Some(most));
     (days, keys.into_iter().map(mark).collect())
-}
-
-fn day_key(ceiling: &Ceiling, year: i16) -> Option<AccumulatorKey> {
-    let code = ceiling.code.as_str();
-    match ceiling.per {
-        CeilingSpan::Day | CeilingSpan::Stay | CeilingSpan::Claim => None,
-        CeilingSpan::Year => Some(key(&["days", code, "year", &year.to_string()])),
-        CeilingSpan::Term => Some(key(&["days", code, "term"])),
-        CeilingSpan::Lifetime => Some(key(&["days", code, "lifetime"])),
-    }
 }
 
 fn pay_days<'a>(

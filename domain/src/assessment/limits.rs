@@ -84,22 +84,11 @@ fn one_of_key(group: &OneOf) -> AccumulatorKey {
     key(&["one-of", group.code.as_str(), "term"])
 }
 
-/// The key of a ceiling over a year, term or lifetime; none for one within a claim.
-fn ceiling_key(what: &str, ceiling: &Ceiling, year: i16) -> Option<AccumulatorKey> {
-    let code = ceiling.code.as_str();
-    match ceiling.per {
-        CeilingSpan::Day | CeilingSpan::Stay | CeilingSpan::Claim => None,
-        CeilingSpan::Year => Some(key(&[what, code, "year", &year.to_string()])),
-        CeilingSpan::Term => Some(key(&[what, code, "term"])),
-        CeilingSpan::Lifetime => Some(key(&[what, code, "lifetime"])),
-    }
-}
-
 /// The ceilings on the number of claims, with their keys for a draft.
 fn claim_counts(sheet: &Sheet<'_>, draft: &Draft<'_>) -> Vec<(AccumulatorKey, Decimal)> {
     let counts = |ceiling: &Ceiling| match ceiling.at_most {
         Limit::Claims(most) if ceiling.counts(&draft.benefit.code) => {
-            let key = ceiling_key("claims", ceiling, draft.year)?;
+            let key = AccumulatorKey::of_ceiling(ceiling, draft.year)?;
             Some((key, Decimal::from(most)))
         }
         Limit::Claims(_) | Limit::Amount(_) | Limit::Days(_) => None,
@@ -128,20 +117,21 @@ fn cap_amount(sheet: &mut Sheet<'_>, draft: &mut Draft<'_>) -> Result<(), Reject
         let Limit::Amount(most) = ceiling.at_most else { continue };
         let units = if ceiling.per_unit { sheet.units } else { 1 };
         let most = most.amount().saturating_mul(Decimal::from(units));
-        let (most, used, capped) = match (ceiling_key("amount", ceiling, draft.year), ceiling.per) {
-            (Some(key), _) => (most, sheet.read(&key), Some((key, most))),
-            // A line that is paid for no days has no day to be capped by.
-            (None, CeilingSpan::Day) if draft.days == 0 => continue,
-            (None, CeilingSpan::Day) => {
-                (most.saturating_mul(Decimal::from(draft.days)), Decimal::ZERO, None)
-            }
-            (None, _) => {
-                let within = within_claim(ceiling, draft);
-                let used = sheet.pending.get(&within).copied().unwrap_or_default();
-                counted.push((within, None));
-                (most, used, None)
-            }
-        };
+        let (most, used, capped) =
+            match (AccumulatorKey::of_ceiling(ceiling, draft.year), ceiling.per) {
+                (Some(key), _) => (most, sheet.read(&key), Some((key, most))),
+                // A line that is paid for no days has no day to be capped by.
+                (None, CeilingSpan::Day) if draft.days == 0 => continue,
+                (None, CeilingSpan::Day) => {
+                    (most.saturating_mul(Decimal::from(draft.days)), Decimal::ZERO, None)
+                }
+                (None, _) => {
+                    let within = within_claim(ceiling, draft);
+                    let used = sheet.pending.get(&within).copied().unwrap_or_default();
+                    counted.push((within, None));
+                    (most, used, None)
+                }
+            };
         counted.extend(capped.map(|(key, most)| (key, Some(most))));
         let room = most.saturating_sub(used).max(Decimal::ZERO);
         if draft.amount.amount() > room {

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use super::sheet::{Moment, Phase, Sheet, key};
 use super::{AccumulatorKey, Finding, Rule};
 use crate::claim::facts::{JoinReason, Stay};
+use crate::id::checked::Icd10;
 use crate::plan::{Benefit, DayCount, OrdinalSpan, StayDay, StayRules};
 use crate::term::days_between;
 
@@ -145,7 +146,7 @@ fn same_cause(rules: &StayRules, earlier: &Stay, later: &Stay) -> bool {
 }
 
 fn category(stay: &Stay) -> Option<&str> {
-    stay.cause.as_ref().and_then(|code| code.as_str().get(..3))
+    stay.cause.as_ref().map(Icd10::category)
 }
 
 fn within_months(discharged: Date, months: u8, admitted: Date) -> bool {

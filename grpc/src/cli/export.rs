@@ -75,14 +75,14 @@ enum Format {
 pub(super) fn run(asked: Export) -> Result<(), Failure> {
     let source = Source::open(&asked.data).map_err(Failure::of)?;
     let Some(view) = asked.view else {
-        for view in source.views().map_err(Failure::of)? {
+        for view in export::views() {
             let personal = if view.personal { " PERSONAL DATA" } else { "" };
             say!("{:<24} {}{personal}", view.name, view.about);
         }
         return Ok(());
     };
     if asked.columns_only {
-        return tell_columns(&source, &view);
+        return tell_columns(&view);
     }
     let format = asked.format.or_else(|| by_ending(asked.out.as_deref()?)).unwrap_or(Format::Csv);
     let ask = Ask {
@@ -165,8 +165,8 @@ fn conclude(ask: &Ask, exported: &Exported) {
     }
 }
 
-fn tell_columns(source: &Source, view: &str) -> Result<(), Failure> {
-    let views = source.views().map_err(Failure::of)?;
+fn tell_columns(view: &str) -> Result<(), Failure> {
+    let views = export::views();
     let found = views.iter().find(|one| one.name == view);
     let view = found.ok_or_else(|| Failure(format!("there is no view {view}")))?;
     say!("{}: {}", view.name, view.about);

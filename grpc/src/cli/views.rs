@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use huzhu_projections::dictionary;
 use huzhu_projections::feed::EmbeddedFeed;
 use huzhu_projections::rebuild::rebuild;
 use huzhu_projections::sqlite::{open_to_read, read_checkpoints};
@@ -31,6 +32,26 @@ pub(super) enum Views {
         #[arg(long, default_value = "data", env = "HUZHU_DATA")]
         data: PathBuf,
     },
+    /// Print the data dictionary: every table and view, each column with its type and meaning, and
+    /// which of them are personal data.
+    Schema {
+        /// How it is printed.
+        #[arg(long, value_enum, default_value = "text")]
+        format: Form,
+        /// Only this table or view.
+        name: Option<String>,
+    },
+}
+
+/// How a dictionary is printed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Form {
+    /// For a terminal.
+    Text,
+    /// For a document.
+    Markdown,
+    /// For programs.
+    Json,
 }
 
 pub(super) fn run(views: &Views) -> Result<(), Failure> {
@@ -68,5 +89,23 @@ pub(super) fn run(views: &Views) -> Result<(), Failure> {
             }
             Ok(())
         }
+        Views::Schema { format, name } => schema(*format, name.as_deref()),
     }
+}
+
+fn schema(format: Form, name: Option<&str>) -> Result<(), Failure> {
+    let mut entries = dictionary::entries();
+    if let Some(name) = name {
+        entries.retain(|entry| entry.name == name);
+        if entries.is_empty() {
+            return Err(Failure::of(format!("there is no table or view {name}")));
+        }
+    }
+    let printed = match format {
+        Form::Text => dictionary::text(&entries),
+        Form::Markdown => dictionary::markdown(&entries),
+        Form::Json => dictionary::json(&entries).map_err(Failure::of)?,
+    };
+    say!("{}", printed.trim_end());
+    Ok(())
 }

@@ -85,7 +85,7 @@ impl QueryService for Desk {
         };
         let (found, freshness) = found("member", answer)?;
         let person = found.person.as_ref().filter(|_| sees_persons(&actor));
-        let member = Some(rows::member(&found.member, person, &actor));
+        let member = Some(rows::member(&found.member, person));
         Ok(Response::new(query::GetMemberResponse { member, freshness }))
     }
 
@@ -112,8 +112,7 @@ impl QueryService for Desk {
         } else {
             std::collections::BTreeMap::new()
         };
-        let member =
-            |row: &views::members::Member| rows::member(row, persons.get(&row.member), &actor);
+        let member = |row: &views::members::Member| rows::member(row, persons.get(&row.member));
         Ok(Response::new(query::ListMembersResponse {
             members: members.iter().map(member).collect(),
             next_page_token: value.next.unwrap_or_default(),

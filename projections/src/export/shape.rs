@@ -1,11 +1,10 @@
 //! What a view looks like from outside: its columns under the names of files.
 
-use rusqlite::Connection;
-
 use super::ExportError;
 use crate::record::Table;
 use crate::value::Kind;
-use crate::views::{self, JOINED};
+use crate::views;
+use crate::views::joined::JOINED;
 
 /// A view that can be exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +58,7 @@ impl View {
         self.kept_by.is_none_or(|kept_by| kept_by == projection)
     }
 
-    fn of_table(table: &'static Table, kept_by: &'static str) -> Self {
+    fn of_table(table: &'static Table, kept_by: Option<&'static str>) -> Self {
         let taken: Vec<_> = table.columns.iter().map(|column| column.name).collect();
         let columns = table.columns.iter().map(|column| Column {
             name: outside(column.name, column.kind, &taken),
@@ -74,72 +73,30 @@ impl View {
             personal: table.personal,
             columns: columns.collect(),
             key: table.key,
-            kept_by: Some(kept_by),
+            kept_by,
         }
     }
 }
 
 /// Every view there is, those over several tables last.
-pub(super) fn views(connection: &Connection) -> Result<Vec<View>, ExportError> {
-    let tables = tables();
-    let joined = JOINED.iter().map(|(name, about, _)| joined(connection, &tables, name, about));
-    let joined = joined.collect::<Result<Vec<_>, _>>()?;
-    Ok(tables.into_iter().chain(joined).collect())
-}
-
-/// The view of this name.
-pub(super) fn view(connection: &Connection, name: &str) -> Result<View, ExportError> {
-    let views = views(connection)?;
-    let offered = names(views.iter().map(|view| view.name.as_str()));
-    let unknown = || ExportError::UnknownView { given: name.chars().take(60).collect(), offered };
-    views.into_iter().find(|view| view.name == name).ok_or_else(unknown)
-}
-
-fn tables() -> Vec<View> {
+#[must_use]
+pub fn views() -> Vec<View> {
     let mut all = views::all();
     let tables = all.iter_mut().flat_map(|projection| {
-        let kept_by = projection.name();
+        let kept_by = Some(projection.name());
         let tables = projection.tables().into_iter();
         tables.map(move |table| View::of_table(table, kept_by)).collect::<Vec<_>>()
     });
-    tables.collect()
+    let joined = JOINED.iter().map(|joined| View::of_table(joined.table, None));
+    tables.chain(joined).collect()
 }
 
-/// A view over several tables: its columns are called as in the tables they come from.
-fn joined(
-    connection: &Connection,
-    tables: &[View],
-    name: &str,
-    about: &str,
-) -> Result<View, ExportError> {
-    let statement = connection.prepare(&format!("SELECT * FROM {name} LIMIT 0"))?;
-    let taken: Vec<_> = statement.column_names().collect();
-    let columns = taken.iter().copied().map(|stored| {
-        let mut all = tables.iter().flat_map(|table| &table.columns);
-        let known = all.find(|column| column.stored == stored);
-        let kind = known.map_or_else(|| guessed(stored), |known| known.kind);
-        Column {
-            name: outside(stored, kind, &taken),
-            stored: stored.to_owned(),
-            about: known.map(|known| known.about.clone()).unwrap_or_default(),
-            kind,
-            nullable: true,
-        }
-    });
-    let columns: Vec<_> = columns.collect();
-    Ok(View {
-        name: name.to_owned(),
-        about: about.to_owned(),
-        personal: false,
-        key: columns.len(),
-        columns,
-        kept_by: None,
-    })
-}
-
-/// What a column holds that stands in no table: its name says whether it is money.
-fn guessed(stored: &str) -> Kind {
-    if stored.ends_with("_fen") { Kind::Fen } else { Kind::Text }
+/// The view of this name.
+pub(super) fn view(name: &str) -> Result<View, ExportError> {
+    let views = views();
+    let offered = names(views.iter().map(|view| view.name.as_str()));
+    let unknown = || ExportError::UnknownView { given: name.chars().take(60).collect(), offered };
+    views.into_iter().find(|view| view.name == name).ok_or_else(unknown)
 }
 
 /// The name of a column in files, where amounts are in yuan: `approved_fen` is `approved`, or

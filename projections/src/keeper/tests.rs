@@ -14,6 +14,7 @@ use crate::dump::digest;
 use crate::sqlite::Mode;
 use crate::testing::{Figures, History, STORE, time, year};
 use crate::views;
+use crate::views::claims::Claims;
 
 const SMALL: Figures = Figures { units: 2, members: 40, one_claim_of: 2 };
 
@@ -229,7 +230,8 @@ fn views_of_another_version_are_refused() {
         .execute("UPDATE projections SET version = 9 WHERE projection = 'claims'", [])
         .unwrap();
     let refused = keeper(&path, 0).err();
-    let expected = ViewsError::OtherVersion { projection: "claims".into(), stored: 9, wanted: 1 };
+    let wanted = Claims::default().version();
+    let expected = ViewsError::OtherVersion { projection: "claims".into(), stored: 9, wanted };
     assert_eq!(refused, Some(expected));
     connection.pragma_update(None, "user_version", 77).unwrap();
     let refused = keeper(&path, 0).err();

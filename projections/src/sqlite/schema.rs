@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::record::{ColumnDef, Table};
 use crate::value::Kind;
-use crate::views::JOINED;
+use crate::views::joined::{Dialect, JOINED};
 
 /// Raised when the tables that stand beside the views change.
 pub(super) const LAYOUT: i64 = 1;
@@ -28,15 +28,13 @@ pub(super) const PROJECTIONS: &str = "
 
 pub(super) fn create_table(table: &Table) -> String {
     let mut sql = format!("CREATE TABLE {} ( --{}", table.name, comment(table.about));
-    if table.personal {
-        sql.push_str(" PERSONAL DATA");
-    }
     for column in table.columns {
         let null = if column.nullable { "" } else { " NOT NULL" };
+        let personal = if column.personal { " PERSONAL DATA" } else { "" };
         // Writing to a String cannot fail.
         let _ = write!(
             sql,
-            "\n    {} {}{null}, --{}",
+            "\n    {} {}{null}, --{}{personal}",
             column.name,
             sql_type(column),
             comment(column.about)
@@ -54,10 +52,19 @@ pub(super) fn create_indexes(table: &Table) -> String {
 }
 
 pub(super) fn create_joined() -> String {
-    let views = JOINED.iter().map(|(name, about, query)| {
-        format!("CREATE VIEW IF NOT EXISTS {name} AS -- {about}\n{query};")
-    });
-    views.collect()
+    let mut sql = String::new();
+    for joined in JOINED {
+        let (table, query) = (joined.table, joined.sql(Dialect::Sqlite));
+        // Writing to a String cannot fail.
+        let _ =
+            write!(sql, "CREATE VIEW IF NOT EXISTS {} ( --{}", table.name, comment(table.about));
+        for (column, number) in table.columns.iter().zip(1..) {
+            let comma = if number == table.columns.len() { "" } else { "," };
+            let _ = write!(sql, "\n    {}{comma} --{}", column.name, comment(column.about));
+        }
+        let _ = write!(sql, "\n) AS\n{query};\n");
+    }
+    sql
 }
 
 const fn sql_type(column: &ColumnDef) -> &'static str {

@@ -556,7 +556,7 @@ fn facts(serial: &str, discharged: Date) -> Facts {
 }
 
 fn assessed(serial: &str) -> claim::Assessed {
-    let days: AccumulatorKey = "days.term".parse().unwrap();
+    let days: AccumulatorKey = "days.term-days.term".parse().unwrap();
     let line = assessment::Line {
         benefit: "daily-allowance".parse().unwrap(),
         subject: assessment::Subject::Stay(serial.parse().unwrap()),

@@ -1,5 +1,7 @@
 //! Claims: where they stand, who decided what, what they are worth, and what they add up to.
 
+mod disease;
+mod figures;
 mod row;
 mod tables;
 
@@ -12,17 +14,22 @@ use huzhu_domain::claim::{
 };
 use huzhu_domain::event::StoredEvent;
 use huzhu_domain::id::{ClaimId, OrganisationId, Subject};
+use huzhu_domain::member;
 use huzhu_domain::money::Money;
-use huzhu_domain::step::Step;
+use huzhu_domain::step::{Level, Step};
 use huzhu_domain::term::days_between;
 
 use jiff::civil::Date;
 
+pub use self::disease::{Claimant, DiseaseStatistic};
 use self::row::filed_row;
 pub use self::tables::*;
-use crate::projection::{Arrived, Poison, Projection, Stop, follows, id_of, known, month, up};
+use crate::projection::{Arrived, Projection, Stop, follows, id_of, known, up};
 use crate::rows::{Buffer, Rows, Source};
 use crate::value::Json;
+
+/// The one event of members that claims are counted by: it says how old and what sex a member is.
+const REGISTERED: &str = "MemberRegistered";
 
 /// Keeps claims and cases.
 #[derive(Default)]
@@ -35,6 +42,9 @@ pub struct Claims {
     cases: Rows<Case>,
     statistics: Rows<BenefitStatistic>,
     persons: Rows<BenefitPerson>,
+    claimants: Rows<Claimant>,
+    diseases: Rows<DiseaseStatistic>,
+    activities: Rows<HandlerActivity>,
 }
 
 impl Projection for Claims {
@@ -43,11 +53,11 @@ impl Projection for Claims {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn takes(&self, event: &str) -> bool {
-        Event::knows(event)
+        Event::knows(event) || event == REGISTERED
     }
 
     fn owns(&self, category: &str) -> bool {
@@ -55,6 +65,14 @@ impl Projection for Claims {
     }
 
     fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
+        if *event.name == *REGISTERED {
+            let body = member::Event::decode(&event.name, event.version, &event.data)?;
+            return if let member::Event::Registered(body) = body {
+                self.registered(&body)
+            } else {
+                Ok(())
+            };
+        }
         let body = Event::decode(&event.name, event.version, &event.data)?;
         if let Event::Filed(filed) = &body {
             return self.filed(filed, event, source);
@@ -77,8 +95,7 @@ impl Projection for Claims {
             Event::Withdrawn(body) => {
                 row.close(ClaimState::Withdrawn, body.on);
                 let row = row.clone();
-                up(&mut self.statistic(&row, body.on, source)?.withdrawn, "claims of a month")?;
-                Ok(())
+                self.count_withdrawn(&row, body.on, source)
             }
             Event::Paid(body) => self.paid(key.0, &body, source),
             Event::PaymentReversed(body) => self.payment_reversed(key.0, &body, source),
@@ -95,6 +112,9 @@ impl Projection for Claims {
             &mut self.cases,
             &mut self.statistics,
             &mut self.persons,
+            &mut self.claimants,
+            &mut self.diseases,
+            &mut self.activities,
         ]
     }
 }
@@ -128,9 +148,11 @@ impl Claims {
             paid_fen: Money::ZERO,
             opened_on: body.on,
         })?;
+        let opens_case = case.claims == 0;
         up(&mut case.claims, "the claims of a case")?;
-        let row = filed_row(body, event)?;
-        up(&mut self.statistic(&row, body.on, source)?.filed, "claims of a month")?;
+        let claimant = known(self.claimants.get(&(body.member,), source)?, "the member")?;
+        let row = filed_row(body, claimant, opens_case, event)?;
+        self.count_filed(&row, source)?;
         self.claims.create(row)?;
         self.facts
             .create(ClaimFacts { claim: body.claim, facts: Json(Arc::clone(&body.facts)) })?;
@@ -206,7 +228,7 @@ impl Claims {
         let decision = Decision { step, outcome, organisation, by, on, refusal, wanted, note };
         let row = self.decided(claim, decision, event, source)?;
         row.state = ClaimState::AwaitingSupplement;
-        row.queue = Some(row.unit.clone());
+        row.queue_at(Some(Level::Unit));
         up(&mut row.returns, "the returns of a claim")?;
         Ok(())
     }
@@ -225,8 +247,7 @@ impl Claims {
         row.refusal = refusal;
         row.close(ClaimState::Refused, on);
         let row = row.clone();
-        up(&mut self.statistic(&row, on, source)?.refused, "claims of a month")?;
-        Ok(())
+        self.count_refused(&row, on, source)
     }
 
     /// Writes a decision down; the claim, moved to its day.
@@ -239,22 +260,26 @@ impl Claims {
     ) -> Result<&mut Claim, Stop> {
         let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
         up(&mut row.decisions, "the decisions on a claim")?;
+        let waited_days = days_between(row.moved_on, decision.on);
+        let counted = (decision.outcome, decision.on, waited_days);
+        row.moved_on = decision.on;
+        let number = row.decisions;
+        self.count_decided(&decision.organisation, &decision.by, counted, source)?;
         self.steps.create(ApprovalStep {
             claim,
-            number: row.decisions,
+            number,
             step: decision.step,
             outcome: decision.outcome,
             organisation: decision.organisation,
             decided_by: decision.by,
             decided_on: decision.on,
-            waited_days: days_between(row.moved_on, decision.on),
+            waited_days,
             refusal: decision.refusal,
             wanted: decision.wanted.map(Json),
             note: Some(decision.note).filter(|note| !note.is_empty()),
             recorded_at: event.recorded_at,
         })?;
-        row.moved_on = decision.on;
-        Ok(row)
+        Ok(known(self.claims.edit(&(claim,), source)?, "the claim")?)
     }
 
     fn supplemented(
@@ -264,10 +289,14 @@ impl Claims {
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
+        let before = row.clone();
         row.state = ClaimState::InReview;
         row.moved_on = body.on;
-        row.take_facts(&body.facts)?;
+        let claimant = known(self.claimants.get(&(row.member,), source)?, "the member")?;
+        row.take_facts(&body.facts, claimant)?;
         row.look_ahead();
+        let after = row.clone();
+        self.count_changed(&before, &after, source)?;
         let facts = known(self.facts.edit(&(claim,), source)?, "the facts of the claim")?;
         facts.facts = Json(Arc::clone(&body.facts));
         Ok(())
@@ -287,10 +316,7 @@ impl Claims {
         self.take_assessment(claim, &body.assessment, source)?;
         let case = known(self.cases.edit(&(row.case_id,), source)?, "the case of the claim")?;
         case.approved_fen = case.approved_fen.plus(body.amount)?;
-        let statistic = self.statistic(&row, body.on, source)?;
-        up(&mut statistic.approved, "claims of a month")?;
-        statistic.approved_fen = statistic.approved_fen.plus(body.amount)?;
-        Ok(())
+        self.count_approved(&row, (body.amount, body.on), source)
     }
 
     fn paid(&mut self, claim: ClaimId, body: &Paid, source: &mut dyn Source) -> Result<(), Stop> {
@@ -302,28 +328,7 @@ impl Claims {
         let row = row.clone();
         let case = known(self.cases.edit(&(row.case_id,), source)?, "the case of the claim")?;
         case.paid_fen = case.paid_fen.plus(body.amount)?;
-
-        let (plan, version, district, month) = place(&row, body.on);
-        let key = (plan, version, district, month, row.member);
-        let person = self.persons.edit_or(&key, source, || {
-            let (plan, version, district, month, member) = key.clone();
-            let (payments, benefits_fen) = (0, Money::ZERO);
-            BenefitPerson { plan, version, district, month, member, payments, benefits_fen }
-        })?;
-        let first = person.payments == 0;
-        up(&mut person.payments, "payments of a month")?;
-        person.benefits_fen = person.benefits_fen.plus(body.amount)?;
-
-        let statistic = self.statistic(&row, body.on, source)?;
-        up(&mut statistic.payments, "payments of a month")?;
-        if first {
-            up(&mut statistic.persons, "persons of a month")?;
-        }
-        statistic.benefits_fen = statistic.benefits_fen.plus(body.amount)?;
-        let days = days_between(row.filed_on, body.on);
-        let days = statistic.days_to_payment.checked_add(days);
-        statistic.days_to_payment = days.ok_or(Poison::Count { what: "days to payment" })?;
-        Ok(())
+        self.count_paid(&row, (body.amount, body.on), source)
     }
 
     fn payment_reversed(
@@ -338,45 +343,9 @@ impl Claims {
         let row = row.clone();
         let case = known(self.cases.edit(&(row.case_id,), source)?, "the case of the claim")?;
         case.paid_fen = case.paid_fen.minus(body.amount)?;
-        // What was paid in a month stays paid in it; what came back is counted when it came back.
-        let statistic = self.statistic(&row, body.on, source)?;
-        up(&mut statistic.reversals, "payments of a month")?;
-        statistic.recovered_fen = statistic.recovered_fen.plus(body.amount)?;
-        Ok(())
-    }
-
-    fn statistic(
-        &mut self,
-        claim: &Claim,
-        on: Date,
-        source: &mut dyn Source,
-    ) -> Result<&mut BenefitStatistic, Stop> {
-        let key = place(claim, on);
-        Ok(self.statistics.edit_or(&key, source, || {
-            let (plan, version, district, month) = key.clone();
-            BenefitStatistic {
-                plan,
-                version,
-                district,
-                month,
-                filed: 0,
-                approved: 0,
-                approved_fen: Money::ZERO,
-                refused: 0,
-                withdrawn: 0,
-                payments: 0,
-                persons: 0,
-                benefits_fen: Money::ZERO,
-                reversals: 0,
-                recovered_fen: Money::ZERO,
-                days_to_payment: 0,
-            }
-        })?)
+        self.count_reversed(&row, (body.amount, body.on), source)
     }
 }
 
-/// Where the statistics count a claim.
-fn place(claim: &Claim, on: Date) -> <BenefitStatistic as crate::record::Record>::Key {
-    let district = claim.district.as_ref().map_or_else(String::new, ToString::to_string);
-    (claim.plan.clone(), claim.version.clone(), district, month(on))
-}
+#[cfg(test)]
+mod tests;

@@ -1,169 +1,34 @@
-//! Covers, what is used up of them, and what enrolment adds up to.
+//! Covers, what is used up of them, and what enrolment and coverage add up to.
+
+mod coverage;
+mod tables;
 
 use std::collections::BTreeMap;
 
-use huzhu_domain::assessment::{AccumulatorKey, Accumulators, Waiting};
+use huzhu_domain::assessment::{AccumulatorKey, Accumulators, Measure, Waiting};
 use huzhu_domain::cover::{
     BenefitPaid, BenefitReleased, BenefitReserved, BenefitReversed, EndReason, Ended, Event,
     Granted,
 };
 use huzhu_domain::event::StoredEvent;
-use huzhu_domain::id::checked::Sex;
-use huzhu_domain::id::{
-    ClaimId, CoverId, MemberId, OrganisationId, PayoutId, PlanCode, RosterId, VersionLabel,
-};
-use huzhu_domain::member::MemberClass;
+use huzhu_domain::id::CoverId;
 use huzhu_domain::money::Money;
+use huzhu_domain::organisation;
 
 use jiff::civil::Date;
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use rust_decimal::{Decimal, RoundingStrategy};
 
+pub use self::coverage::{CoverageChange, CoveredOrganisation, MemberCoverage};
+pub use self::tables::*;
 use crate::projection::{
     Arrived, Poison, Projection, Stop, down, follows, id_of, known, month, up,
 };
-use crate::record::record;
 use crate::rows::{Buffer, Rows, Source};
-use crate::value::{Column, Json, Kind, Value, words};
+use crate::value::Json;
+use crate::views::age::{band, year};
 
-/// What became of a benefit that was set aside for a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EntryState {
-    /// Nothing yet.
-    Reserved,
-    /// It was paid.
-    Paid,
-    /// It was paid and taken back.
-    Reversed,
-}
-
-words!(EntryState);
-
-record! {
-    /// A cover (保障): one member's right under one plan version for one term.
-    Cover = "covers";
-    key {
-        /// Its id.
-        cover: CoverId,
-    }
-    columns {
-        /// Whose it is.
-        member: MemberId,
-        /// The plan.
-        plan: PlanCode,
-        /// The plan version of the term.
-        version: VersionLabel,
-        /// The roster it came with, if it came with one.
-        roster: Option<RosterId>,
-        /// The unit the member belonged to when it was granted.
-        unit: OrganisationId,
-        /// The district of that unit.
-        district: Option<OrganisationId>,
-        /// The class of the member when it was granted.
-        class: MemberClass,
-        /// female or male.
-        sex: Sex,
-        /// The member's birth date.
-        born: Date,
-        /// Units bought (份数).
-        units: u32,
-        /// The first day of the right.
-        term_start: Date,
-        /// The last day of the term.
-        term_end: Date,
-        /// The last day of the right: that of the term, or the day it ended before.
-        last_day: Date,
-        /// Why it ended before its term, if it did.
-        end_reason: Option<EndReason>,
-        /// The first day of the waiting period, if one applies.
-        waits_from: Option<Date>,
-        /// The cover that it renews (续保).
-        renews: Option<CoverId>,
-        /// What was contributed for it.
-        contribution_fen: Money,
-        /// What is set aside for claims and not paid yet.
-        reserved_fen: Money,
-        /// What was paid and not taken back.
-        paid_fen: Money,
-        /// When it was granted.
-        granted_on: Date,
-        /// The revision of its stream that the row reflects.
-        revision: u64,
-    }
-    index { "member, term_start", "unit, plan, last_day", "roster", "plan, term_start" }
-}
-
-record! {
-    /// What a cover has used up of one ceiling, or counts without one.
-    Accumulator = "cover_accumulators";
-    key {
-        /// The cover.
-        cover: CoverId,
-        /// What is counted and over which span, such as amount.total.year.2014.
-        accumulator: AccumulatorKey,
-    }
-    columns {
-        /// The ceiling, as the last reservation found it.
-        ceiling: Option<Decimal>,
-        /// Carried from the member's earlier covers.
-        carried: Decimal,
-        /// Set aside for claims and not paid yet.
-        reserved: Decimal,
-        /// Paid and not taken back.
-        paid: Decimal,
-    }
-}
-
-record! {
-    /// What one claim holds of a cover.
-    Entry = "cover_entries";
-    key {
-        /// The cover.
-        cover: CoverId,
-        /// The claim.
-        claim: ClaimId,
-    }
-    columns {
-        /// reserved, paid or reversed.
-        state: EntryState,
-        /// How much.
-        amount_fen: Money,
-        /// What it adds to the accumulators.
-        uses: Json<Accumulators>,
-        /// The payout, once it was paid.
-        payout: Option<PayoutId>,
-        /// Whether paying it ends the cover.
-        ends_cover: bool,
-    }
-    index { "claim" }
-}
-
-record! {
-    /// Enrolment under a plan version, by district and month.
-    EnrolmentStatistic = "enrolment_statistics";
-    key {
-        /// The plan.
-        plan: PlanCode,
-        /// The plan version of the term.
-        version: VersionLabel,
-        /// The district; empty for units of none.
-        district: String,
-        /// The calendar month, such as 2014-07.
-        month: String,
-    }
-    columns {
-        /// Covers granted in the month.
-        covers: u32,
-        /// What was contributed for them.
-        contributions_fen: Money,
-        /// Covers whose first day lies in the month.
-        starting: u32,
-        /// Covers that are over since a day of the month: their last day was the day before.
-        ending: u32,
-    }
-    index { "plan, district, month" }
-}
+/// What coverage has to know of organisations: where they stand, and how many work there.
+const ORGANISATION: [&str; 2] = ["OrganisationRegistered", "OrganisationWorkersCounted"];
 
 /// Keeps covers.
 #[derive(Default)]
@@ -172,6 +37,9 @@ pub struct Covers {
     accumulators: Rows<Accumulator>,
     entries: Rows<Entry>,
     statistics: Rows<EnrolmentStatistic>,
+    organisations: Rows<CoveredOrganisation>,
+    members: Rows<MemberCoverage>,
+    coverage: Rows<CoverageChange>,
 }
 
 impl Projection for Covers {
@@ -180,11 +48,11 @@ impl Projection for Covers {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn takes(&self, event: &str) -> bool {
-        Event::knows(event)
+        Event::knows(event) || ORGANISATION.contains(&event)
     }
 
     fn owns(&self, category: &str) -> bool {
@@ -192,6 +60,9 @@ impl Projection for Covers {
     }
 
     fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
+        if ORGANISATION.contains(&&*event.name) {
+            return self.fold_organisation(event, source);
+        }
         let body = Event::decode(&event.name, event.version, &event.data)?;
         if let Event::Granted(granted) = body {
             return self.granted(&granted, event, source);
@@ -210,11 +81,32 @@ impl Projection for Covers {
     }
 
     fn buffers(&mut self) -> Vec<&mut dyn Buffer> {
-        vec![&mut self.covers, &mut self.accumulators, &mut self.entries, &mut self.statistics]
+        vec![
+            &mut self.covers,
+            &mut self.accumulators,
+            &mut self.entries,
+            &mut self.statistics,
+            &mut self.organisations,
+            &mut self.members,
+            &mut self.coverage,
+        ]
     }
 }
 
 impl Covers {
+    fn fold_organisation(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
+        match organisation::Event::decode(&event.name, event.version, &event.data)? {
+            organisation::Event::Registered(body) => self.organisation_registered(body, source),
+            organisation::Event::WorkersCounted(body) => {
+                self.workers_counted(id_of(&event.stream)?, &body, source)
+            }
+            organisation::Event::HandlerRegistered(_)
+            | organisation::Event::HandlerCertified(_)
+            | organisation::Event::HandlerSuspended(_)
+            | organisation::Event::HandlerReinstated(_) => Ok(()),
+        }
+    }
+
     fn granted(
         &mut self,
         body: &Granted,
@@ -231,7 +123,7 @@ impl Covers {
             district: body.district.clone(),
             class: body.class,
             sex: body.sex,
-            born: body.born,
+            age_band: band(year(body.born), body.term.start())?,
             units: body.units,
             term_start: body.term.start(),
             term_end: body.term.end(),
@@ -249,20 +141,16 @@ impl Covers {
             revision: follows(None, event)?,
         };
         for (accumulator, carried) in &body.carried {
-            self.accumulators.create(Accumulator {
-                cover: body.cover,
-                accumulator: accumulator.clone(),
-                ceiling: None,
-                carried: *carried,
-                reserved: Decimal::ZERO,
-                paid: Decimal::ZERO,
-            })?;
+            let carried = counted(accumulator.measure(), *carried)?;
+            let row = Accumulator::none(body.cover, accumulator.clone());
+            self.accumulators.create(Accumulator { carried, ..row })?;
         }
         let granted = self.statistic(&row, body.on, source)?;
         up(&mut granted.covers, "covers of a month")?;
         granted.contributions_fen = granted.contributions_fen.plus(body.contribution)?;
         up(&mut self.statistic(&row, row.term_start, source)?.starting, "covers of a month")?;
         up(&mut self.statistic(&row, over(row.last_day), source)?.ending, "covers of a month")?;
+        self.came_into_force(&row, source)?;
         self.covers.create(row)?;
         Ok(())
     }
@@ -369,7 +257,7 @@ impl Covers {
         let row = row.clone();
         down(&mut self.statistic(&row, over(before), source)?.ending, "covers of a month")?;
         up(&mut self.statistic(&row, over(last_day), source)?.ending, "covers of a month")?;
-        Ok(())
+        self.lasts_until(&row, before, source)
     }
 
     fn statistic(
@@ -401,22 +289,17 @@ impl Covers {
         uses: &Accumulators,
         ceilings: &BTreeMap<AccumulatorKey, Decimal>,
         source: &mut dyn Source,
-        change: impl Fn(&mut Accumulator, Decimal) -> Option<()>,
+        change: impl Fn(&mut Accumulator, i64) -> Option<()>,
     ) -> Result<(), Stop> {
         for (accumulator, used) in uses {
             let key = (cover, accumulator.clone());
-            let row = self.accumulators.edit_or(&key, source, || Accumulator {
-                cover,
-                accumulator: accumulator.clone(),
-                ceiling: None,
-                carried: Decimal::ZERO,
-                reserved: Decimal::ZERO,
-                paid: Decimal::ZERO,
-            })?;
+            let none = || Accumulator::none(cover, accumulator.clone());
+            let row = self.accumulators.edit_or(&key, source, none)?;
             if let Some(ceiling) = ceilings.get(accumulator) {
-                row.ceiling = Some(*ceiling);
+                row.ceiling = Some(counted(row.measure, *ceiling)?);
             }
-            change(row, *used).ok_or(Poison::Count { what: "what is used of a ceiling" })?;
+            let used = counted(row.measure, *used)?;
+            change(row, used).and_then(|()| row.leave()).ok_or(UNCOUNTED)?;
         }
         Ok(())
     }
@@ -426,3 +309,47 @@ impl Covers {
 fn over(last_day: Date) -> Date {
     last_day.tomorrow().unwrap_or(last_day)
 }
+
+const UNCOUNTED: Poison = Poison::Count { what: "what is used of a ceiling" };
+
+/// A figure of an accumulator as a whole number: fen, days, or how many.
+fn counted(measure: Measure, figure: Decimal) -> Result<i64, Poison> {
+    match measure {
+        // What a ceiling limits is whole fen; only bases of a share may lie between two.
+        Measure::Fen => {
+            let whole = figure.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+            Ok(Money::exact(whole)?.fen())
+        }
+        Measure::Days | Measure::Number => i64::try_from(figure).map_err(|_| UNCOUNTED),
+    }
+}
+
+impl Accumulator {
+    fn none(cover: CoverId, accumulator: AccumulatorKey) -> Self {
+        let measure = accumulator.measure();
+        let (carried, reserved, paid) = (0, 0, 0);
+        Self {
+            cover,
+            accumulator,
+            measure,
+            ceiling: None,
+            carried,
+            reserved,
+            paid,
+            remaining: None,
+        }
+    }
+
+    /// Says what is left of the ceiling; `None` if that is beyond counting.
+    fn leave(&mut self) -> Option<()> {
+        let used = self.carried.checked_add(self.reserved)?.checked_add(self.paid)?;
+        self.remaining = match self.ceiling {
+            Some(ceiling) => Some(ceiling.checked_sub(used)?),
+            None => None,
+        };
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -43,8 +43,6 @@ record! {
         class: MemberClass,
         /// female or male.
         sex: Sex,
-        /// The birth date.
-        born: Date,
         /// Whether the member is in Beijing's basic medical insurance.
         insured: bool,
         /// When the member was registered.
@@ -61,22 +59,24 @@ record! {
 
 record! {
     /// Who a member is in life: personal data, here and in no other table.
-    MemberPerson = "member_persons" personal;
+    MemberPerson = "member_persons";
     key {
         /// The member's id.
         member: MemberId,
     }
     columns {
-        /// 姓名
-        name: String,
-        /// 居民身份证号码
-        resident_id: ResidentId,
-        /// 京卡
-        card: Option<CardNumber>,
-        /// 电话
-        phone: Option<Phone>,
+        /// The name (姓名).
+        name: String as personal,
+        /// The resident id (居民身份证号码).
+        resident_id: ResidentId as personal,
+        /// The card (京卡).
+        card: Option<CardNumber> as personal,
+        /// The telephone number (电话).
+        phone: Option<Phone> as personal,
+        /// The birth date (出生日期).
+        born: Date as personal,
         /// The keyed hash of the resident id.
-        resident_key: ResidentKey,
+        resident_key: ResidentKey as personal,
     }
     index { "resident_key" }
 }
@@ -110,7 +110,7 @@ impl Projection for Members {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn takes(&self, event: &str) -> bool {
@@ -175,6 +175,7 @@ impl Members {
             resident_id: body.person.resident_id,
             card: body.person.card,
             phone: body.person.phone,
+            born: body.born,
             resident_key: body.resident_key,
         })?;
         self.members.create(Member {
@@ -183,7 +184,6 @@ impl Members {
             state: MemberState::InService,
             class: body.class,
             sex: body.sex,
-            born: body.born,
             insured: body.insured,
             registered_on: body.on,
             retired_on: None,

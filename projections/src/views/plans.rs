@@ -1,5 +1,7 @@
 //! Plans, their versions and the approval policies: what the office published.
 
+mod terms;
+
 use std::sync::Arc;
 
 use huzhu_domain::approval_policy::{self, Rule};
@@ -10,6 +12,7 @@ use huzhu_domain::plan::{self, EnrolmentMode, PlanVersion as Terms, Selection};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use self::terms::{PlanBenefit, PlanCeiling, Span, WindowUnit};
 use crate::projection::{Arrived, Projection, Stop, follows, known, up};
 use crate::record::record;
 use crate::rows::{Buffer, Rows, Source};
@@ -58,6 +61,8 @@ record! {
         selection: Selection,
         /// How members come into the plan: roster or automatic.
         enrolment: EnrolmentMode,
+        /// Within how many days of the incident the office wants to be told (报案时限).
+        notify_within_days: Option<u32>,
         /// All its terms, as published.
         terms: Json<Arc<Terms>>,
         /// When the log took it.
@@ -92,6 +97,8 @@ pub struct Plans {
     plans: Rows<Plan>,
     versions: Rows<PlanVersion>,
     policies: Rows<ApprovalPolicy>,
+    ceilings: Rows<PlanCeiling>,
+    benefits: Rows<PlanBenefit>,
 }
 
 impl Projection for Plans {
@@ -100,7 +107,7 @@ impl Projection for Plans {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn takes(&self, event: &str) -> bool {
@@ -121,7 +128,13 @@ impl Projection for Plans {
     }
 
     fn buffers(&mut self) -> Vec<&mut dyn Buffer> {
-        vec![&mut self.plans, &mut self.versions, &mut self.policies]
+        vec![
+            &mut self.plans,
+            &mut self.versions,
+            &mut self.policies,
+            &mut self.ceilings,
+            &mut self.benefits,
+        ]
     }
 }
 
@@ -144,6 +157,8 @@ impl Plans {
         up(&mut row.versions, "the versions of a plan")?;
         row.name_zh.clone_from(&terms.name.zh);
         row.name_en.clone_from(&terms.name.en);
+        terms::ceilings(&terms).try_for_each(|ceiling| self.ceilings.create(ceiling))?;
+        terms::benefits(&terms).try_for_each(|benefit| self.benefits.create(benefit))?;
         self.versions.create(PlanVersion {
             plan: terms.plan.clone(),
             version: terms.version.clone(),
@@ -154,6 +169,7 @@ impl Plans {
             effective_until: terms.effective.until,
             selection: terms.selection,
             enrolment: terms.enrolment.mode,
+            notify_within_days: terms.notify_within_days.map(u32::from),
             terms: Json(terms),
             published_at: event.recorded_at,
             revision: row.revision,

@@ -1,6 +1,5 @@
 //! Rows of the views as the contract has them.
 
-use huzhu_domain::envelope::{Actor, Role};
 use huzhu_projections::query::{Freshness, HandlerInFull, PlanStatistic};
 use huzhu_projections::views::claims::{ApprovalStep, Claim, ClaimState, StepOutcome};
 use huzhu_projections::views::covers::Cover;
@@ -66,7 +65,8 @@ fn span(start: Date, end: Date) -> wire::Term {
     wire::Term { start: Some(date(start)), end: Some(date(end)) }
 }
 
-pub(super) fn member(row: &Member, person: Option<&MemberPerson>, to: &Actor) -> query::Member {
+pub(super) fn member(row: &Member, person: Option<&MemberPerson>) -> query::Member {
+    let born = person.map(|person| date(person.born));
     let person = person.map(|person| wire::Person {
         name: person.name.clone(),
         resident_id: person.resident_id.reveal().to_owned(),
@@ -78,7 +78,7 @@ pub(super) fn member(row: &Member, person: Option<&MemberPerson>, to: &Actor) ->
         revision: row.revision,
         person,
         sex: row.sex.said(),
-        born: (to.role != Role::Analyst).then(|| date(row.born)),
+        born,
         unit_id: row.unit.to_string(),
         class: row.class.said(),
         insured: row.insured,

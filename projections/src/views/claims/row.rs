@@ -3,14 +3,21 @@
 use huzhu_domain::claim::Filed;
 use huzhu_domain::claim::facts::Facts;
 use huzhu_domain::money::{Money, MoneyError};
-use huzhu_domain::step::Level;
+use huzhu_domain::step::{Level, Step};
 use jiff::civil::Date;
 
+use super::disease::{Claimant, disease};
 use super::tables::{Claim, ClaimState};
 use crate::projection::{Arrived, Poison, Stop, follows};
 use crate::value::Json;
+use crate::views::age::band;
 
-pub(super) fn filed_row(body: &Filed, event: &Arrived) -> Result<Claim, Stop> {
+pub(super) fn filed_row(
+    body: &Filed,
+    claimant: &Claimant,
+    opens_case: bool,
+    event: &Arrived,
+) -> Result<Claim, Stop> {
     let mut row = Claim {
         claim: body.claim,
         case_id: body.case,
@@ -25,6 +32,7 @@ pub(super) fn filed_row(body: &Filed, event: &Arrived) -> Result<Claim, Stop> {
         state: ClaimState::Filed,
         next_step: None,
         queue: None,
+        queue_level: None,
         steps: Json(Vec::new()),
         passed_step: None,
         policy: None,
@@ -32,6 +40,11 @@ pub(super) fn filed_row(body: &Filed, event: &Arrived) -> Result<Claim, Stop> {
         incident_kind: body.facts.incident.kind,
         incident_on: body.facts.incident.date,
         diagnosis: None,
+        disease_category: None,
+        disease_chapter: None,
+        sex: claimant.sex,
+        age_band: band(claimant.born_year, body.facts.incident.date)?,
+        opens_case,
         stays: 0,
         receipts: 0,
         documents: 0,
@@ -52,17 +65,20 @@ pub(super) fn filed_row(body: &Filed, event: &Arrived) -> Result<Claim, Stop> {
         recorded_at: event.recorded_at,
         revision: follows(None, event)?,
     };
-    row.take_facts(&body.facts)?;
+    row.take_facts(&body.facts, claimant)?;
     Ok(row)
 }
 
 impl Claim {
-    pub(super) fn take_facts(&mut self, facts: &Facts) -> Result<(), Poison> {
+    pub(super) fn take_facts(&mut self, facts: &Facts, of: &Claimant) -> Result<(), Poison> {
         let count = |length: usize| {
             u32::try_from(length).map_err(|_| Poison::Count { what: "the papers of a claim" })
         };
         self.incident_kind = facts.incident.kind;
         self.incident_on = facts.incident.date;
+        self.age_band = band(of.born_year, facts.incident.date)?;
+        self.disease_category = disease(facts).map(|code| code.category().to_owned());
+        self.disease_chapter = disease(facts).map(|code| code.chapter().to_owned());
         self.diagnosis = facts.diagnoses.first().map(|diagnosis| diagnosis.code.to_string());
         self.stays = count(facts.stays.len())?;
         self.receipts = count(facts.bills.len())?;
@@ -76,19 +92,26 @@ impl Claim {
         let passed = self.passed_step;
         let left = self.steps.0.iter().copied();
         self.next_step = left.into_iter().find(|step| passed.is_none_or(|passed| *step > passed));
-        self.queue = self.next_step.and_then(|step| match step.level() {
+        let level = self.next_step.map(Step::level);
+        self.queue_at(level);
+    }
+
+    /// Puts the claim into the queue of its chain's organisation of a level.
+    pub(super) fn queue_at(&mut self, level: Option<Level>) {
+        self.queue = level.and_then(|level| match level {
             Level::Unit => Some(self.unit.clone()),
             Level::Township => self.township.clone(),
             Level::District => self.district.clone(),
             Level::Office => Some(self.office.clone()),
         });
+        self.queue_level = level.filter(|_| self.queue.is_some());
     }
 
     /// Moves to a state in which no organisation has to act on the claim.
     pub(super) fn close(&mut self, state: ClaimState, on: Date) {
         self.state = state;
         self.next_step = None;
-        self.queue = None;
+        self.queue_at(None);
         self.moved_on = on;
     }
 }

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use huzhu_domain::assessment::Assessment;
 use huzhu_domain::claim::RefusalReason;
 use huzhu_domain::claim::facts::{Facts, IncidentKind};
+use huzhu_domain::id::checked::Sex;
 use huzhu_domain::id::{
     BenefitCode, CaseId, ClaimId, CoverId, MemberId, OrganisationId, PayoutId, PlanCode, Subject,
     VersionLabel,
 };
 use huzhu_domain::money::Money;
-use huzhu_domain::step::Step;
+use huzhu_domain::step::{Level, Step};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::record::record;
 use crate::value::{Column, Json, Kind, Value, words};
+use crate::views::age::AgeBand;
 
 /// Where a claim stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,8 +86,10 @@ record! {
         state: ClaimState,
         /// The step to be taken next, while a level has to decide.
         next_step: Option<Step>,
-        /// The organisation that has to act next: decide, or bring papers.
+        /// The organisation that has to act next (待办): decide, or bring papers.
         queue: Option<OrganisationId>,
+        /// The level of that organisation: unit, township, district or office.
+        queue_level: Option<Level>,
         /// The steps that it needs, by the last assessment.
         steps: Json<Vec<Step>>,
         /// The last step that was passed.
@@ -98,8 +102,19 @@ record! {
         incident_kind: IncidentKind,
         /// The day it happened or began.
         incident_on: Date,
-        /// The first diagnosis (ICD-10).
+        /// The first diagnosis (诊断), a code of the ICD-10.
         diagnosis: Option<String>,
+        /// The category (三位类目) of the first diagnosis, or else of the first stay's cause, such as
+        /// C50.
+        disease_category: Option<String>,
+        /// The chapter (章) of that category, such as II for neoplasms.
+        disease_chapter: Option<String>,
+        /// female or male.
+        sex: Sex,
+        /// The age (年龄段) that the member reaches in the year of the incident, in bands of ten years.
+        age_band: AgeBand,
+        /// Whether it is the first claim of its case.
+        opens_case: bool,
         /// How many stays in hospital.
         stays: u32,
         /// How many outpatient receipts.
@@ -317,4 +332,30 @@ record! {
         benefits_fen: Money,
     }
     index { "plan, district, month, member" }
+}
+
+record! {
+    /// What a person who acts for an organisation (经办人) did with claims, by month.
+    HandlerActivity = "handler_activity";
+    key {
+        /// The organisation that the person acted for.
+        organisation: OrganisationId,
+        /// The staff number.
+        handler: Subject,
+        /// The calendar month, such as 2014-07.
+        month: String,
+    }
+    columns {
+        /// Claims that the person filed in the month.
+        filed: u32,
+        /// Steps that the person passed (通过), approvals included.
+        passed: u32,
+        /// Claims that the person sent back for more papers (退回补充).
+        returned: u32,
+        /// Claims that the person turned down (拒绝).
+        refused: u32,
+        /// Days for which the claims had waited, added up over the decisions of the month.
+        waited_days: i64,
+    }
+    index { "handler, month" }
 }

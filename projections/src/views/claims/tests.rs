@@ -1,0 +1,123 @@
+//! What claims add up to, asked of the views of a small year.
+//!
+//! One unit of 40 women born in 1985; every second one files for an appendicitis: in turn (by
+//! number / 7) they are paid, refused, paid after a supplement, withdrawn, paid; one payment is
+//! taken back.
+
+use std::sync::Arc;
+
+use huzhu_domain::claim::{self, facts::Facts};
+use huzhu_domain::history::Event as Any;
+use huzhu_domain::id::{ClaimId, derive};
+
+use crate::testing::shown::{Shown, shown};
+use crate::testing::{Figures, History, year};
+
+fn history() -> History {
+    year(Figures { units: 1, members: 40, one_claim_of: 2 })
+}
+
+fn small() -> Shown {
+    shown(&history())
+}
+
+#[test]
+fn diseases_are_counted_by_category_sex_band_district_and_year() {
+    let views = small();
+    let rows = views.ask(
+        "SELECT category, chapter, sex, age_band, district, year, cases, claims, approved, payments,
+                benefits_fen, reversals, recovered_fen FROM disease_statistics ORDER BY year",
+    );
+    let expected = [
+        "K35|XI|female|20-29|miyun|2014|20|20|14|13|520000|0|0",
+        "K35|XI|female|20-29|miyun|2015|0|0|0|0|0|1|40000",
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_statistics_of_diseases_add_up_to_those_of_plans() {
+    let views = small();
+    for column in ["approved", "approved_fen", "payments", "benefits_fen", "recovered_fen"] {
+        let sum = |table| views.number(&format!("SELECT sum({column}) FROM {table}"));
+        assert_eq!(sum("disease_statistics"), sum("benefit_statistics"), "{column}");
+    }
+    let filed = views.number("SELECT sum(filed) FROM benefit_statistics");
+    assert_eq!(views.number("SELECT sum(claims) FROM disease_statistics"), filed);
+    assert_eq!(
+        views.number("SELECT sum(cases) FROM disease_statistics"),
+        views.number("SELECT count(*) FROM cases")
+    );
+}
+
+#[test]
+fn a_claim_whose_papers_name_another_disease_is_counted_under_that_one() {
+    let mut history = history();
+    let claim = ClaimId::new(derive(&["claim", "0", "22"]));
+    let stream = format!("claim-{claim}");
+    // The claim before it was taken back.
+    let place = history.events().iter().position(|event| &*event.name == "ClaimWithdrawn").unwrap();
+    let mut before = History::default();
+    let mut facts = None;
+    for event in &history.events()[..place] {
+        let body = Any::decode(&event.name, event.version, &event.data).unwrap();
+        if let Any::Claim(claim::Event::Filed(filed)) = &body
+            && filed.claim == claim
+        {
+            facts = Some(Facts::clone(&filed.facts));
+        }
+        before.push(&event.stream, body);
+    }
+    let mut facts = facts.unwrap();
+    facts.diagnoses[0].code = "C50.9".parse().unwrap();
+    let (by, on) = ("U-0".parse().unwrap(), "2014-03-01".parse().unwrap());
+    let returned = claim::Returned {
+        step: huzhu_domain::step::Step::UnitEndorsement,
+        by,
+        organisation: "unit-0".parse().unwrap(),
+        wanted: Vec::new(),
+        note: String::new(),
+        on,
+    };
+    before.push(&stream, claim::Event::Returned(returned));
+    let by = "U-0".parse().unwrap();
+    let supplemented = claim::Supplemented { facts: Arc::new(facts), by, on };
+    before.push(&stream, claim::Event::Supplemented(supplemented));
+    history = before;
+
+    let views = shown(&history);
+    let counted = views.ask(
+        "SELECT category, chapter, cases, claims FROM disease_statistics
+                              WHERE claims > 0 ORDER BY category",
+    );
+    let others = views.number("SELECT count(*) FROM claims") - 1;
+    assert_eq!(counted, ["C50|II|1|1".to_owned(), format!("K35|XI|{others}|{others}")]);
+}
+
+#[test]
+fn what_handlers_do_is_counted_by_month() {
+    let views = small();
+    let sums = views.ask(
+        "SELECT organisation, handler, sum(filed), sum(passed), sum(returned), sum(refused)
+           FROM handler_activity GROUP BY organisation, handler ORDER BY organisation",
+    );
+    assert_eq!(sums, ["miyun|D-1|0|14|4|3", "office|O-1|0|14|0|0", "unit-0|U-0|20|17|0|0"]);
+    let decided = "SELECT count(*), sum(waited_days) FROM approval_steps";
+    let counted = "SELECT sum(passed + returned + refused), sum(waited_days) FROM handler_activity";
+    assert_eq!(views.ask(decided), views.ask(counted));
+}
+
+#[test]
+fn a_claim_in_a_queue_says_whose_and_of_what_level() {
+    let views = small();
+    let closed = "SELECT count(*) FROM claims WHERE (queue IS NULL) != (queue_level IS NULL)";
+    assert_eq!(views.number(closed), 0);
+    let mut history = history();
+    let filed = history.events().iter().position(|event| &*event.name == "ClaimAssessed").unwrap();
+    history = history.until(filed);
+    let views = shown(&history);
+    assert_eq!(
+        views.ask("SELECT queue, queue_level, next_step FROM claims"),
+        ["unit-0|unit|unit_endorsement"]
+    );
+}
