@@ -22,6 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .include_file("contract.rs")
         .bytes(".huzhu.command.v1.ExportBankFileResponse")
+        .bytes(".event_store.client")
+        .btree_map(".event_store.client")
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -151,6 +151,15 @@ impl Verifier {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
             .map(|(_, token)| token.trim())
             .ok_or(TokenError::Missing)?;
+        self.verify_token(token, now)
+    }
+
+    /// Who a token stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`].
+    pub fn verify_token(&self, token: &str, now: Timestamp) -> Result<Arc<Actor>, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::Invalid);
         }

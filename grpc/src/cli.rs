@@ -2,6 +2,7 @@
 //! else on standard error, and an exit code that says whether it went well.
 
 mod audit;
+mod eventstore;
 mod export;
 mod past;
 mod plans;
@@ -28,6 +29,8 @@ pub struct Huzhu {
 enum Command {
     /// Serve the engine over gRPC, until SIGTERM or Ctrl-C.
     Serve(serve::Serve),
+    /// Serve the log of a data folder alone, by EventStoreDB's protocol, until SIGTERM or Ctrl-C.
+    Eventstore(eventstore::EventStore),
     /// Play the whole main job on real cases, in process, and end.
     Demo {
         /// Keep the data in this folder, so that `serve --data` can go on with it.
@@ -67,6 +70,7 @@ impl Failure {
 pub fn run(huzhu: Huzhu) -> ExitCode {
     let done = match huzhu.command {
         Command::Serve(serve) => serve::run(serve),
+        Command::Eventstore(asked) => eventstore::run(asked),
         Command::Demo { keep } => crate::demo::run(keep).map_err(Failure::of),
         Command::Simulate(asked) => simulate::run(asked),
         Command::Token(token) => token::run(&token),

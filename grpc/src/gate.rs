@@ -13,9 +13,10 @@ use tonic::codegen::http::{HeaderMap, Request, Response};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 
-use crate::auth::Verifier;
 use crate::auth::table::{self, Rule};
+use crate::auth::{TokenError, Verifier};
 use crate::clock::Clock;
+use crate::eventstore;
 use crate::metrics::{Call, Metrics};
 use crate::status;
 
@@ -45,6 +46,8 @@ pub struct Bounds {
     pub deadline: Duration,
     /// The same for a call that streams.
     pub stream_deadline: Duration,
+    /// Whether the log may be read by EventStoreDB's protocol without a token.
+    pub open_log: bool,
 }
 
 impl Gate {
@@ -135,18 +138,28 @@ impl Inner {
             Rule::Open => return Ok(None),
             // What does not exist is said by the router, to anybody.
             Rule::Unknown => return Ok(None),
+            // What nobody may do needs no token to be refused.
+            Rule::Roles([]) => return Err(Box::new(status::eventstore::access_denied(None))),
             Rule::Roles(roles) => roles,
         };
         let header = headers.get("authorization").and_then(|value| value.to_str().ok());
-        let actor = self
-            .verifier
-            .verify(header, self.clock.now())
-            .map_err(|error| Box::new(status::unauthenticated(error)))?;
-        if roles.contains(&actor.role) {
-            Ok(Some(actor))
+        let now = self.clock.now();
+        let foreign = table::is_eventstore(path);
+        let verified = if !foreign {
+            self.verifier.verify(header, now)
+        } else if let Some(token) = header.and_then(eventstore::secret) {
+            self.verifier.verify_token(&token, now)
+        } else if self.bounds.open_log {
+            return Ok(None);
         } else {
-            Err(Box::new(status::forbidden(actor.role)))
+            Err(TokenError::Missing)
+        };
+        let actor = verified.map_err(|error| Box::new(status::unauthenticated(error)))?;
+        if roles.contains(&actor.role) {
+            return Ok(Some(actor));
         }
+        let forbidden = status::forbidden(actor.role);
+        Err(Box::new(if foreign { status::eventstore::denied(forbidden) } else { forbidden }))
     }
 
     /// How long a call may take: what its caller says, if that is less than what is allowed.

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod demo;
+pub mod eventstore;
 pub mod gate;
 pub mod metrics;
 pub mod server;

@@ -24,12 +24,14 @@ use tokio::sync::watch;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
+use tower::util::MapRequestLayer;
 
 use crate::auth::Verifier;
 use crate::auth::keys::{ResidentHasher, TokenKey};
 use crate::auth::table::TABLE;
 use crate::clock::Clock;
 use crate::contract;
+use crate::eventstore::{self, Desk, Persons};
 use crate::gate::{Bounds, Gate};
 use crate::metrics::Metrics;
 use crate::services::{self, Context};
@@ -58,6 +60,9 @@ pub struct Config {
     pub backdate_days_max: Option<u32>,
     /// How long calls under way may take to end when the service stops.
     pub drain: Duration,
+    /// Whether whoever reaches the service may read the log by EventStoreDB's protocol. Only on a
+    /// loopback address.
+    pub open_log: bool,
     /// Says how late it is.
     pub clock: Clock,
 }
@@ -77,6 +82,7 @@ impl Config {
             stream_deadline: Duration::from_secs(600),
             backdate_days_max: Some(31),
             drain: Duration::from_secs(20),
+            open_log: false,
             clock: Clock::system(),
         }
     }
@@ -92,6 +98,14 @@ pub enum ServeError {
         address: SocketAddr,
         /// What the system says.
         why: std::io::Error,
+    },
+    /// Others than this machine could come in, and nothing would be asked of them.
+    #[error(
+        "{address} can be reached from other machines: there, callers have to prove themselves"
+    )]
+    Open {
+        /// The address.
+        address: SocketAddr,
     },
     /// A secret of the data folder cannot be had.
     #[error(transparent)]
@@ -125,6 +139,9 @@ pub struct Running {
 ///
 /// [`ServeError`] when it cannot start.
 pub fn start(config: Config) -> Result<Running, ServeError> {
+    if config.open_log && !config.listen.ip().is_loopback() {
+        return Err(ServeError::Open { address: config.listen });
+    }
     let key = Arc::new(TokenKey::open(&config.data)?);
     let (listener, address) = bind(config.listen)?;
     let (metrics_listener, metrics) = bind(config.metrics)?;
@@ -156,7 +173,7 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+pub(crate) fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
     let failed = |why| ServeError::Listen { address, why };
     let listener = TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -265,17 +282,21 @@ impl Serving {
             in_flight_max: config.in_flight_max,
             deadline: config.deadline,
             stream_deadline: config.stream_deadline,
+            open_log: config.open_log,
         };
         let gate = Gate::new(verifier, config.clock.clone(), metrics, bounds);
-        let mut routes = services::routes(&context);
-        routes = routes.add_service(health_service);
-        routes = routes
+        let port = Arc::new(store.clone());
+        let log = Desk::reading(port, config.clock.clone(), Persons::Withheld, stopped.clone());
+        let routes = log
+            .add_to(services::routes(&context))
+            .add_service(health_service)
             .add_service(reflection(tonic_reflection::server::Builder::build_v1)?)
             .add_service(reflection(tonic_reflection::server::Builder::build_v1alpha)?);
         let server = Transport::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
             .tcp_nodelay(true)
+            .layer(MapRequestLayer::new(eventstore::reached))
             .layer(gate)
             .add_routes(routes);
 

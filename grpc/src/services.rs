@@ -19,6 +19,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::{Request, Status};
 
+pub(crate) use self::audits::impersonal;
 use crate::auth::TokenError;
 use crate::auth::keys::ResidentHasher;
 use crate::clock::Clock;

@@ -8,6 +8,8 @@
 //! | down | `UNAVAILABLE`, `RESOURCE_EXHAUSTED` | `ErrorInfo`, `RetryInfo` |
 //! | corrupt | `DATA_LOSS` | none: the place is logged, nothing is told |
 
+pub mod eventstore;
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -15,6 +15,8 @@
 
 pub mod caller;
 pub mod facts;
+pub mod node;
+pub mod outside;
 pub mod people;
 pub mod program;
 pub mod raw;

@@ -9,6 +9,11 @@ const COUNTER: &[Role] = &[Handler, Operator, Service];
 /// Those who act for a unit.
 const UNIT: &[Role] = &[Handler, Operator];
 
+/// Those who may see the log itself.
+const AUDIT: &[Role] = &[Auditor, Operator];
+/// Nobody at all: only commands change the log.
+const NOBODY: &[Role] = &[];
+
 /// A service, with the roles that may call each of its RPCs.
 pub type Rights = (&'static str, &'static [(&'static str, &'static [Role])]);
 
@@ -100,11 +105,22 @@ pub const TABLE: &[Rights] = &[
     (
         "huzhu.audit.v1.AuditService",
         &[
-            ("ReplayClaim", &[Auditor, Operator]),
-            ("ReplayStream", &[Auditor, Operator]),
+            ("ReplayClaim", AUDIT),
+            ("ReplayStream", AUDIT),
             ("ExplainAssessment", &[Auditor, Operator, Handler]),
         ],
     ),
+    (
+        "event_store.client.streams.Streams",
+        &[
+            ("Read", AUDIT),
+            ("Append", NOBODY),
+            ("Delete", NOBODY),
+            ("Tombstone", NOBODY),
+            ("BatchAppend", NOBODY),
+        ],
+    ),
+    ("event_store.client.persistent_subscriptions.PersistentSubscriptions", &[("List", AUDIT)]),
 ];
 
 /// Services that anybody may call, token or not: they tell nothing of the business.
@@ -112,14 +128,27 @@ const OPEN: &[&str] = &[
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    // Clients ask these before they show who they are.
+    "event_store.client.server_features.ServerFeatures",
+    "event_store.client.gossip.Gossip",
 ];
+
+/// What the paths of EventStoreDB's protocol begin with.
+const EVENTSTORE: &str = "/event_store.client.";
+
+/// Whether the RPC at `path` belongs to EventStoreDB's protocol, whose clients show their token as
+/// the password of `Basic` credentials and know refusals of their own.
+#[must_use]
+pub fn is_eventstore(path: &str) -> bool {
+    path.starts_with(EVENTSTORE)
+}
 
 /// What the table says of an RPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// No token is needed.
     Open,
-    /// A token of one of these roles is needed.
+    /// A token of one of these roles is needed; where there is none, nobody may call it.
     Roles(&'static [Role]),
     /// There is no such RPC.
     Unknown,
@@ -148,6 +177,9 @@ const STREAMS: &[&str] = &[
     "/huzhu.command.v1.PayoutService/ExportBankFile",
     "/huzhu.audit.v1.AuditService/ReplayClaim",
     "/huzhu.audit.v1.AuditService/ReplayStream",
+    "/event_store.client.streams.Streams/Read",
+    "/event_store.client.streams.Streams/Append",
+    "/event_store.client.streams.Streams/BatchAppend",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",

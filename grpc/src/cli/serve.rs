@@ -37,6 +37,10 @@ pub(super) struct Serve {
     /// How long calls under way may take to end when the service stops, in seconds.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=3_600))]
     drain: u64,
+    /// Let whoever reaches the service read the log by EventStoreDB's protocol without a token:
+    /// its Python and Node clients show none without TLS. Refused unless --listen is loopback.
+    #[arg(long)]
+    open_log: bool,
     /// How log lines look. What is logged is set by RUST_LOG.
     #[arg(long, default_value = "text")]
     log_format: LogFormat,
@@ -53,7 +57,7 @@ fn days(text: &str) -> Result<Backdate, String> {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
+pub(super) enum LogFormat {
     /// For people.
     Text,
     /// For machines, one object a line.
@@ -70,19 +74,20 @@ pub(super) fn run(serve: Serve) -> Result<(), Failure> {
         deadline: Duration::from_secs(serve.deadline),
         backdate_days_max: serve.backdate_days.0,
         drain: Duration::from_secs(serve.drain),
+        open_log: serve.open_log,
         clock: Clock::system(),
         ..Config::new(PathBuf::new())
     };
     let running = server::start(config).map_err(Failure::of)?;
     // One line that scripts can wait for.
     say!("huzhu serves on {}; metrics on http://{}/metrics", running.address, running.metrics);
-    blocking(wait(&running))??;
+    blocking(until_ended(|| running.has_ended()))??;
     running.stop();
     running.join().map_err(Failure::of)
 }
 
-/// Waits for a signal, or for the service to end by itself.
-async fn wait(running: &server::Running) -> Result<(), Failure> {
+/// Waits for a signal, or until `ended` says that there is nothing to wait for.
+pub(super) async fn until_ended(ended: impl Fn() -> bool) -> Result<(), Failure> {
     let mut terminated = signal(SignalKind::terminate()).map_err(Failure::of)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::of)?;
     let mut look = tokio::time::interval(Duration::from_millis(200));
@@ -90,12 +95,12 @@ async fn wait(running: &server::Running) -> Result<(), Failure> {
         tokio::select! {
             _ = terminated.recv() => return Ok(()),
             _ = interrupted.recv() => return Ok(()),
-            _ = look.tick() => if running.has_ended() { return Ok(()) },
+            _ = look.tick() => if ended() { return Ok(()) },
         }
     }
 }
 
-fn log(format: LogFormat) {
+pub(super) fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -140,7 +140,7 @@ fn actor(actor: &Actor) -> wire::Actor {
 }
 
 /// A body without the person in it.
-fn impersonal(body: &[u8]) -> Result<String, Status> {
+pub(crate) fn impersonal(body: &[u8]) -> Result<String, Status> {
     let mut body: Value = serde_json::from_slice(body).map_err(|_| status::corrupt())?;
     if let Some(person) = body.get_mut(PERSON) {
         *person = Value::String("withheld".to_owned());
