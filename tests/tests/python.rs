@@ -5,41 +5,20 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use huzhu_domain::envelope::Role;
 use huzhu_tests::facts::written;
+use huzhu_tests::outside::python;
 use huzhu_tests::people::person;
 use huzhu_tests::story;
 use huzhu_tests::union::{DISTRICT, OFFICE, TOWNSHIP, Union};
 use huzhu_tests::wire::Sex;
 
-/// The interpreter, if it can generate clients.
-fn interpreter() -> Option<String> {
-    let skipped = |why: &str| {
-        // Past the test harness, which keeps what a test prints to itself.
-        let _ = Command::new("sh")
-            .args(["-c", "printf '\\nSKIPPED: the Python client was not tried: %s\\n' \"$1\" >&2"])
-            .args(["sh", why])
-            .stderr(Stdio::inherit())
-            .status();
-        None
-    };
-    let Ok(python) = std::env::var("HUZHU_PYTHON") else {
-        return skipped("HUZHU_PYTHON is not set (see tests/python/requirements.txt)");
-    };
-    let imports = ["-c", "import grpc_tools.protoc, grpc, google.rpc.error_details_pb2"];
-    match Command::new(&python).args(imports).status() {
-        Ok(status) if status.success() => Some(python),
-        Ok(_) | Err(_) => {
-            skipped("HUZHU_PYTHON lacks the packages of tests/python/requirements.txt")
-        }
-    }
-}
-
 #[test]
 fn a_generated_python_client_takes_a_claim_from_filing_to_approval() {
-    let Some(python) = interpreter() else { return };
+    let imports = "import grpc_tools.protoc, grpc, google.rpc.error_details_pb2";
+    let Some(python) = python("the Python client", imports) else { return };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let generated = tempfile::tempdir().unwrap();
     story(async {
