@@ -26,6 +26,7 @@ use uuid::Uuid;
 use crate::asked;
 use crate::disk::Disk;
 use crate::echo;
+use crate::processor::Processor;
 use crate::report::{Report, Samples};
 
 const IN_FLIGHT: [usize; 4] = [1, 8, 64, 256];
@@ -34,7 +35,8 @@ const ROUNDS: u32 = 3;
 const QUIET: Duration = Duration::from_secs(3);
 const PLAN: Plan = Plan { seed: 1, members: 4_000, months: 0 };
 
-pub(crate) fn measure(report: &mut Report) {
+/// Measures with so many calls under way, or with few to many where nothing is asked for.
+pub(crate) fn measure(report: &mut Report, asked_in_flight: &[usize]) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     eprintln!("enrolling {} members", PLAN.members);
@@ -47,7 +49,8 @@ pub(crate) fn measure(report: &mut Report) {
     runtime.block_on(async {
         let mut caller = Caller::new(&service, echo, &covers).await;
         caller.warm_up().await;
-        for in_flight in IN_FLIGHT {
+        let in_flight = if asked_in_flight.is_empty() { &IN_FLIGHT } else { asked_in_flight };
+        for &in_flight in in_flight {
             let count = in_flight * usize::try_from(asked("HUZHU_BENCH_CALLS", 24)).unwrap();
             let count = count.clamp(300, 4_000);
             let (mut bare, mut flushed) = (Samples::default(), Samples::default());
@@ -201,7 +204,7 @@ async fn timed<A>(
     in_flight: usize,
     calls: impl Iterator<Item = impl Future<Output = A>>,
 ) -> (Samples, Vec<A>) {
-    let begun = Instant::now();
+    let (used, begun) = (Processor::used(), Instant::now());
     let calls = calls.map(|call| async {
         let begun = Instant::now();
         let answer = call.await;
@@ -209,7 +212,8 @@ async fn timed<A>(
     });
     let done = futures::stream::iter(calls).buffer_unordered(in_flight);
     let (each, answers): (Vec<Duration>, Vec<A>) = done.unzip().await;
-    (Samples { each, took: begun.elapsed() }, answers)
+    let took = begun.elapsed();
+    (Samples { each, took, processor: Processor::used() - used }, answers)
 }
 
 /// A claim for a stay of ten days that nobody has claimed.

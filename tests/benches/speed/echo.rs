@@ -18,7 +18,7 @@ pub(crate) fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
+    let serve = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -26,7 +26,8 @@ pub(crate) fn serve() -> SocketAddr {
             let routes = Server::builder().add_service(ClaimServiceServer::new(Echo));
             routes.serve_with_incoming(incoming).await.unwrap();
         });
-    });
+    };
+    std::thread::Builder::new().name("echo".to_owned()).spawn(serve).unwrap();
     address
 }
 

@@ -2,7 +2,8 @@
 //! service beside a bare echo and a bare `fdatasync`; views rebuilt; histories replayed.
 //!
 //! `HUZHU_BENCH_EVENTS` says how long the log is about (1,000,000), `HUZHU_BENCH_CALLS` how many
-//! calls each round of a measurement makes per caller at most. A miss is told, never a failure.
+//! calls each round of a measurement makes per caller at most. An argument picks one part: `calls`,
+//! with the numbers in flight to try if not all, or `logs`. A miss is told, never a failure.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +19,7 @@ mod calls;
 mod disk;
 mod echo;
 mod logs;
+mod processor;
 mod report;
 
 use report::Report;
@@ -33,8 +35,19 @@ fn main() {
         return;
     }
     let mut report = Report::default();
-    calls::measure(&mut report);
-    logs::measure(&mut report);
+    let chosen = |part: &str| {
+        let parts = ["calls", "logs"];
+        arguments.iter().any(|argument| argument == part)
+            || !arguments.iter().any(|argument| parts.contains(&argument.as_str()))
+    };
+    if chosen("calls") {
+        let numbers: Vec<usize> =
+            arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+        calls::measure(&mut report, &numbers);
+    }
+    if chosen("logs") {
+        logs::measure(&mut report);
+    }
     report.print();
     report.write();
 }

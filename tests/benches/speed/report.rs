@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// Latencies of one kind of call, and how long all of them took.
+use crate::processor::Processor;
+
+/// Latencies of one kind of call, how long all of them took, and on whose processor time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples {
     pub(crate) each: Vec<Duration>,
     pub(crate) took: Duration,
+    pub(crate) processor: Processor,
 }
 
 impl Samples {
     pub(crate) fn add(&mut self, more: Self) {
         self.each.extend(more.each);
         self.took += more.took;
+        self.processor += more.processor;
     }
 
     /// How many a second.
@@ -49,6 +53,9 @@ struct Row {
     p50_micros: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     p99_micros: Option<u64>,
+    /// Of the caller's thread, the thread that answers, and those that work behind it, for a call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor_micros: Option<[u64; 3]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +85,7 @@ impl Report {
             unit: "/s",
             p50_micros: Some(samples.percentile(50)),
             p99_micros: Some(samples.percentile(99)),
+            processor_micros: samples.processor.micros_each(samples.each.len()),
             target,
             met,
         });
@@ -92,21 +100,33 @@ impl Report {
         target: Option<(String, bool)>,
     ) {
         let (target, met) = target.unzip();
-        let (in_flight, p50_micros, p99_micros) = (None, None, None);
-        let what = what.to_owned();
-        self.rows.push(Row { what, in_flight, value, unit, p50_micros, p99_micros, target, met });
+        self.rows.push(Row {
+            what: what.to_owned(),
+            in_flight: None,
+            value,
+            unit,
+            p50_micros: None,
+            p99_micros: None,
+            processor_micros: None,
+            target,
+            met,
+        });
     }
 
     pub(crate) fn print(&self) {
-        let line = |what: &str, cells: [&str; 6]| {
-            let [flight, value, p50, p99, target, met] = cells;
-            println!("{what:<34} {flight:>9} {value:>14} {p50:>9} {p99:>9}  {target:<38} {met}");
+        let line = |what: &str, cells: [&str; 7]| {
+            let [flight, value, p50, p99, cpu, target, met] = cells;
+            println!(
+                "{what:<34} {flight:>9} {value:>14} {p50:>9} {p99:>9} {cpu:>13}  {target:<38} {met}"
+            );
         };
         println!();
-        line("what", ["in flight", "value", "p50 µs", "p99 µs", "target", "met"]);
+        line("what", ["in flight", "value", "p50 µs", "p99 µs", "CPU µs a call", "target", "met"]);
         for row in &self.rows {
             let shown = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
             let in_flight = row.in_flight.map(|n| n.to_string()).unwrap_or_default();
+            let cpu = row.processor_micros.map(|micros| micros.map(|each| each.to_string()));
+            let cpu = cpu.map(|cpu| cpu.join(" + ")).unwrap_or_default();
             let met = row.met.map_or("", |met| if met { "yes" } else { "NO" });
             line(
                 &row.what,
@@ -115,6 +135,7 @@ impl Report {
                     &format!("{} {}", row.value, row.unit),
                     &shown(row.p50_micros),
                     &shown(row.p99_micros),
+                    &cpu,
                     row.target.as_deref().unwrap_or_default(),
                     met,
                 ],
