@@ -1,6 +1,7 @@
 //! The worker: a thread that reads the log and keeps the views, as long as the program runs.
 //!
-//! It takes what is there: one event when the views are live, thousands when they are behind. A
+//! It takes what is there: one event when the views are live, thousands when they are behind. While
+//! events keep coming it lets some gather first, since a transaction costs more than an event. A
 //! database or log that does not answer is asked again, ever more slowly; an event that a view
 //! cannot take stops that view alone.
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use huzhu_store::background::stand_back;
 use huzhu_store::port::{Position, StoreId};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
@@ -24,6 +26,11 @@ use crate::views;
 
 /// What one transaction takes in at most, so that readers are never long behind.
 const LIVE: Budget = Budget { events: 2_000, bytes: 4 * 1024 * 1024 };
+
+/// A batch of more events than one command is likely to make was made by many callers, and more is
+/// on its way: then the worker rests for a moment, which no reader notices.
+const BUSY_EVENTS: usize = 8;
+const REST: Duration = Duration::from_millis(20);
 
 /// The first wait after a failure; it doubles up to [`BACK_OFF_MAX`].
 const BACK_OFF: Duration = Duration::from_millis(50);
@@ -69,6 +76,7 @@ impl Views {
         let (ready, opened) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("views".into()).spawn(move || {
+            stand_back();
             match runtime.block_on(Worker::open(claim, feed, clock, stopped)) {
                 Ok(worker) => {
                     // Who started it may have gone; then the worker ends at once.
@@ -277,6 +285,9 @@ impl Worker {
         self.tell(Some(first.recorded_at).filter(|_| !caught_up), None);
         if self.standing_still() > stopped_before {
             self.report();
+        }
+        if caught_up && events.len() > BUSY_EVENTS {
+            tokio::time::sleep(REST).await;
         }
         Ok(())
     }

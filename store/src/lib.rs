@@ -1,5 +1,6 @@
 //! Where events are kept: the port, its adapters, and the engine that loads, decides and appends.
 
+pub mod background;
 pub mod carried;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;

@@ -15,6 +15,8 @@ pub(super) struct Commits {
 #[derive(Debug, Default)]
 struct State {
     head: u64,
+    /// Who waits is woken by an event beyond this one.
+    awaited: u64,
     hurried: bool,
     closed: bool,
 }
@@ -37,16 +39,22 @@ impl Commits {
     /// Waits until an event stands beyond `offset`, at most for `timeout`, or until hurried.
     pub(super) fn wait_beyond(&self, offset: u64, timeout: Duration) {
         let waits = |state: &mut State| state.head <= offset && !state.closed && !state.hurried;
+        let mut state = self.state();
+        state.awaited = offset;
         let (mut state, _) = self
             .changed
-            .wait_timeout_while(self.state(), timeout, waits)
+            .wait_timeout_while(state, timeout, waits)
             .unwrap_or_else(PoisonError::into_inner);
         state.hurried = false;
     }
 
+    /// Takes note of a commit. Most are too small to wake the keeper, which costs both threads.
     pub(super) fn grow(&self, head: u64) {
-        self.state().head = head;
-        self.changed.notify_all();
+        let mut state = self.state();
+        state.head = head;
+        if head > state.awaited {
+            self.changed.notify_all();
+        }
     }
 
     /// Ends the wait of the next one who waits, or of one who does.

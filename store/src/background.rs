@@ -1,0 +1,15 @@
+//! Threads that work behind the commands: what they do must be done, but nobody waits for it.
+
+/// By how much they stand back: where all want a processor at once, such a thread gets about a
+/// tenth of what one that answers callers gets. Never nothing, so that they come to their end.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
+/// Lets other threads go before the calling one. Linux counts this by thread; elsewhere it would be
+/// said of the whole program, and nothing is changed.
+pub fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(why) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%why, "a thread in the background keeps its priority");
+    }
+}
