@@ -19,6 +19,8 @@ use crate::step::{Level, Step};
 
 /// The most rules that a policy has.
 pub const RULES_MAX: usize = 200;
+/// The longest deadline that a policy sets, in days.
+pub const DEADLINE_DAYS_MAX: u16 = 366;
 
 /// What may be asked of the approval policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +47,33 @@ pub struct Published {
     pub from: Date,
     /// Rules, of which the first that fits decides.
     pub rules: Vec<Rule>,
+    /// Within what time the office wants its work done; what is not said has no deadline.
+    #[serde(default, skip_serializing_if = "Deadlines::is_empty")]
+    pub deadlines: Deadlines,
+}
+
+/// Within what time claims are dealt with (办理时限). Nothing lapses when it is over: it is there to be
+/// seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Deadlines {
+    /// Days that each level has to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decide_within_days: Option<u16>,
+    /// Days that the unit has to bring what is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supplement_within_days: Option<u16>,
+    /// Working days, Monday to Friday, from approval to payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_within_working_days: Option<u16>,
+}
+
+impl Deadlines {
+    /// Whether it sets none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which steps a claim needs.
@@ -83,6 +112,9 @@ pub enum Rejection {
     /// Invariant 1: a rule lacks a step of the office, or its steps do not rise.
     #[error("rule {rule}: steps must rise and end at the office")]
     StepsOutOfOrder { rule: usize },
+    /// A deadline is none, or too far to be one.
+    #[error("a deadline is 1 to {limit} days, not {given}")]
+    DeadlineDays { limit: u16, given: u16 },
     /// No policy holds on that day.
     #[error("no approval policy is in force on {on}")]
     NoPolicy { on: Date },
@@ -142,6 +174,7 @@ impl Decider for ApprovalPolicy {
             return Err(Rejection::PolicyDateBefore { last: last.from, given: policy.from });
         }
         check(&policy.rules)?;
+        check_deadlines(policy.deadlines)?;
         Ok(vec![Event::Published(policy)])
     }
 
@@ -173,6 +206,16 @@ fn check(rules: &[Rule]) -> Result<(), Rejection> {
     }
 }
 
+fn check_deadlines(deadlines: Deadlines) -> Result<(), Rejection> {
+    let Deadlines { decide_within_days, supplement_within_days, pay_within_working_days } =
+        deadlines;
+    let days = [decide_within_days, supplement_within_days, pay_within_working_days];
+    match days.into_iter().flatten().find(|days| !(1..=DEADLINE_DAYS_MAX).contains(days)) {
+        Some(given) => Err(Rejection::DeadlineDays { limit: DEADLINE_DAYS_MAX, given }),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -193,6 +236,7 @@ mod tests {
                     label: label(&name.to_string()),
                     from: jiff::civil::date(2014, 1, from),
                     rules,
+                    deadlines: Deadlines::default(),
                 }),
             ));
             let on = jiff::civil::date(2014, 1, on);
@@ -261,6 +305,32 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_of_no_days_or_of_years_is_refused() {
+        for given in [0, DEADLINE_DAYS_MAX + 1] {
+            for place in 0..3 {
+                let days = |at| (at == place).then_some(given);
+                let mut wrong = policy("x", "2014-01-01");
+                wrong.deadlines = Deadlines {
+                    decide_within_days: days(0),
+                    supplement_within_days: days(1),
+                    pay_within_working_days: days(2),
+                };
+                given_nothing()
+                    .when(Command::Publish(wrong))
+                    .then_rejected(Rejection::DeadlineDays { limit: DEADLINE_DAYS_MAX, given });
+            }
+        }
+        let mut held = policy("x", "2014-01-01");
+        held.deadlines.pay_within_working_days = Some(10);
+        let published = Event::Published(held.clone());
+        given_nothing().when(Command::Publish(held)).then([published]);
+    }
+
+    fn given_nothing() -> crate::testing::Given<ApprovalPolicy> {
+        given([])
+    }
+
+    #[test]
     fn steps_that_do_not_rise_to_the_office_are_refused() {
         for steps in [
             vec![],
@@ -321,6 +391,7 @@ mod tests {
                 rule(None, Some("8000"), &[Step::FirstReview, Step::Finance]),
                 rule(None, None, &Step::ALL),
             ],
+            deadlines: Deadlines::default(),
         }
     }
 

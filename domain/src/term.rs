@@ -104,6 +104,23 @@ pub fn days_between(earlier: Date, later: Date) -> i64 {
     earlier.until(later).map_or(0, |span| i64::from(span.get_days()))
 }
 
+/// The working day, Monday to Friday, that comes so many working days after `day`; the end of the
+/// calendar beyond it. Public holidays are not known here.
+#[must_use]
+pub fn working_days_after(day: Date, count: u16) -> Date {
+    use jiff::civil::Weekday::{Saturday, Sunday};
+    let mut on = day;
+    let mut left = count;
+    while left > 0 {
+        let Ok(next) = on.tomorrow() else { break };
+        on = next;
+        if !matches!(on.weekday(), Saturday | Sunday) {
+            left = left.saturating_sub(1);
+        }
+    }
+    on
+}
+
 /// Full years of age on `day`. Who was born on 29 February turns a year older on 1 March in a
 /// common year.
 #[must_use]
@@ -116,6 +133,18 @@ pub fn age_on(born: Date, day: Date) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn working_days_pass_over_saturdays_and_sundays() {
+        // 2014-12-01 is a Monday.
+        assert_eq!(working_days_after(day("2014-12-01"), 0), day("2014-12-01"));
+        assert_eq!(working_days_after(day("2014-12-01"), 4), day("2014-12-05"));
+        assert_eq!(working_days_after(day("2014-12-01"), 5), day("2014-12-08"));
+        assert_eq!(working_days_after(day("2014-12-05"), 1), day("2014-12-08"));
+        assert_eq!(working_days_after(day("2014-12-06"), 1), day("2014-12-08"));
+        assert_eq!(working_days_after(day("2014-12-01"), 10), day("2014-12-15"));
+        assert_eq!(working_days_after(Date::MAX, 10), Date::MAX);
+    }
 
     fn day(text: &str) -> Date {
         text.parse().unwrap()

@@ -171,6 +171,7 @@ fn arrived(event: Scanned<'_>) -> Result<Arrived, StoreError> {
         name: event.name.into(),
         version: event.version,
         data: Bytes::copy_from_slice(event.data),
+        metadata: Bytes::copy_from_slice(event.metadata),
         recorded_at,
     })
 }

@@ -7,10 +7,13 @@
 use std::str::FromStr;
 
 use bytes::Bytes;
+use huzhu_domain::envelope::beijing_date;
 use huzhu_domain::event::Unreadable;
 use huzhu_domain::money::MoneyError;
 use huzhu_store::port::Recorded;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Deserialize;
 
 use crate::record::Table;
 use crate::rows::{Buffer, DatabaseError, Source, Taken};
@@ -55,6 +58,8 @@ pub struct Arrived {
     pub version: u32,
     /// The JSON body.
     pub data: Bytes,
+    /// The JSON metadata.
+    pub metadata: Bytes,
     /// When the log took it.
     pub recorded_at: Timestamp,
 }
@@ -64,6 +69,21 @@ impl Arrived {
     #[must_use]
     pub fn category(&self) -> &str {
         self.stream.split_once('-').map_or(&self.stream, |(category, _)| category)
+    }
+
+    /// The day on which it counts (业务日期): for events whose body does not say it.
+    ///
+    /// # Errors
+    ///
+    /// [`Poison::Metadata`].
+    pub fn counts_on(&self) -> Result<Date, Poison> {
+        /// As much of the metadata as views have a use for.
+        #[derive(Deserialize)]
+        struct Counted {
+            at: Timestamp,
+        }
+        let counted: Result<Counted, _> = serde_json::from_slice(&self.metadata);
+        counted.map(|counted| beijing_date(counted.at)).map_err(|_| Poison::Metadata)
     }
 }
 
@@ -76,6 +96,7 @@ impl From<Recorded> for Arrived {
             name: event.name.as_ref().into(),
             version: event.version,
             data: event.data,
+            metadata: event.metadata,
             recorded_at: event.recorded_at,
         }
     }
@@ -98,6 +119,9 @@ pub enum Poison {
     /// The event cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// The metadata of the event cannot be read.
+    #[error("the metadata does not say when the event counts")]
+    Metadata,
     /// An event of the stream is missing, or came twice.
     #[error("the rows reflect {last:?} of the stream, the event is {given}")]
     Gap {
@@ -201,6 +225,6 @@ pub(crate) fn down(count: &mut u32, what: &'static str) -> Result<(), Poison> {
 }
 
 /// The calendar month of a date, as `2014-07`.
-pub(crate) fn month(date: jiff::civil::Date) -> String {
+pub(crate) fn month(date: Date) -> String {
     date.strftime("%Y-%m").to_string()
 }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use huzhu_domain::history::Event;
 use huzhu_domain::id::derive;
 use huzhu_store::port::{Append, Expected, NewEvent, Revision, StoreId};
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -26,10 +27,18 @@ pub const STORE: StoreId = StoreId(Uuid::from_u128(7));
 #[derive(Clone, Default)]
 pub struct History {
     events: Vec<Arrived>,
+    // The business date of what comes next; the day of the log if nobody says.
+    day: Option<Date>,
     revisions: HashMap<String, u64>,
 }
 
 impl History {
+    /// Says on which day what comes next counts.
+    pub fn on(&mut self, day: Date) -> &mut Self {
+        self.day = Some(day);
+        self
+    }
+
     /// Adds `event` at the end of `stream` and of the log.
     pub fn push(&mut self, stream: impl ToString, event: impl Into<Event>) -> &mut Self {
         let event = event.into();
@@ -38,6 +47,8 @@ impl History {
         let revision = *next;
         *next = revision.saturating_add(1);
         let offset = u64::try_from(self.events.len()).unwrap().saturating_add(1);
+        let recorded_at = time(offset);
+        let at = self.day.map_or_else(|| recorded_at.to_string(), |day| format!("{day}T01:00:00Z"));
         self.events.push(Arrived {
             offset,
             stream: stream.into(),
@@ -45,7 +56,8 @@ impl History {
             name: event.name().into(),
             version: event.version(),
             data: Bytes::from(event.encode()),
-            recorded_at: time(offset),
+            metadata: Bytes::from(format!(r#"{{"at":"{at}"}}"#)),
+            recorded_at,
         });
         self
     }
@@ -60,6 +72,11 @@ impl History {
     #[must_use]
     pub fn until(mut self, place: usize) -> Self {
         self.events.truncate(place.saturating_add(1));
+        self.revisions = self
+            .events
+            .iter()
+            .map(|event| (event.stream.to_string(), event.revision.saturating_add(1)))
+            .collect();
         self
     }
 
@@ -86,7 +103,7 @@ fn append(event: &Arrived) -> Append {
             name: Arc::from(event.name.as_ref()),
             version: event.version,
             data: event.data.clone(),
-            metadata: Bytes::from_static(b"{}"),
+            metadata: event.metadata.clone(),
         }],
     }
 }

@@ -4,6 +4,7 @@ pub mod age;
 pub mod claims;
 pub mod covers;
 pub mod joined;
+pub mod ledger;
 pub mod members;
 pub mod organisations;
 pub mod payouts;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Box<dyn Projection>> {
         Box::new(covers::Covers::default()),
         Box::new(claims::Claims::default()),
         Box::new(payouts::Payouts::default()),
+        Box::new(ledger::Ledger::default()),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! What the log already holds can be read for ever: a file of `events/` is never edited.
 //!
-//! `Name.v1.json` has every field of the event, `Name.v1.bare.json` only those that are always
-//! there.
+//! `Name.v1.json` has every field that the event had when it was first written, `Name.v1.bare.json`
+//! only those that are always there; what came later stands in a file of its own.
 
 use std::collections::BTreeSet;
 

@@ -96,6 +96,11 @@ impl World {
                 ),
                 rule(None, &STEPS.map(|(step, _, _)| step)),
             ],
+            // The office promises the money within ten working days of its approval.
+            deadlines: Some(command::Deadlines {
+                pay_within_working_days: 10,
+                ..command::Deadlines::default()
+            }),
         };
         let published = operator.plans().publish_approval_policy(operator.request(request)).await;
         done("approval policy", published)?;

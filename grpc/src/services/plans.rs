@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use huzhu_domain::approval_policy::{Published, RULES_MAX, Rule};
+use huzhu_domain::approval_policy::{DEADLINE_DAYS_MAX, Deadlines, Published, RULES_MAX, Rule};
 use huzhu_domain::plan::PlanVersion;
 use huzhu_domain::step::Step;
 use tonic::{Request, Response, Status};
@@ -37,8 +37,10 @@ impl PlanService for Desk {
         let label = check.parse("label", &request.label);
         let from = check.date("from", request.from);
         let rules = check.each("rules", request.rules, 1..=RULES_MAX, rule);
-        let (envelope, label, from, rules) = check.finish(all!(envelope, label, from, rules))?;
-        let policy = Published { label, from, rules };
+        let deadlines = deadlines(&mut check, request.deadlines.unwrap_or_default());
+        let fields = all!(envelope, label, from, rules, deadlines);
+        let (envelope, label, from, rules, deadlines) = check.finish(fields)?;
+        let policy = Published { label, from, rules, deadlines };
         let receipt = receipt(self.0.engine.publish_approval_policy(&envelope, policy).await)?;
         Ok(Response::new(command::PublishApprovalPolicyResponse { receipt }))
     }
@@ -50,6 +52,22 @@ fn rule(check: &mut Check, rule: command::ApprovalRule) -> Option<Rule> {
     let steps =
         check.each("steps", rule.steps, 1..=Step::ALL.len(), |check, step| check.choice("", step));
     Some(Rule { plan: plan?, up_to: up_to?, steps: steps? })
+}
+
+fn deadlines(check: &mut Check, given: command::Deadlines) -> Option<Deadlines> {
+    let mut days = |field: &str, days: u32| match u16::try_from(days) {
+        Ok(0) => Some(None),
+        Ok(days) if days <= DEADLINE_DAYS_MAX => Some(Some(days)),
+        _ => check.fail(field, format!("must be at most {DEADLINE_DAYS_MAX} days")),
+    };
+    let decide = days("deadlines.decide_within_days", given.decide_within_days);
+    let supplement = days("deadlines.supplement_within_days", given.supplement_within_days);
+    let pay = days("deadlines.pay_within_working_days", given.pay_within_working_days);
+    Some(Deadlines {
+        decide_within_days: decide?,
+        supplement_within_days: supplement?,
+        pay_within_working_days: pay?,
+    })
 }
 
 impl Check {

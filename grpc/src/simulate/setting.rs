@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use huzhu_domain::approval_policy::{Published, Rule};
+use huzhu_domain::approval_policy::{Deadlines, Published, Rule};
 use huzhu_domain::id::{MemberId, OrganisationId};
 use huzhu_domain::money::Money;
 use huzhu_domain::organisation::Name;
@@ -293,5 +293,10 @@ fn policy() -> Result<Published, SimulateError> {
         up_to(300_000, &[UnitEndorsement, TownshipCheck, FirstReview, Finance])?,
         Rule { plan: None, up_to: None, steps: Step::ALL.to_vec() },
     ];
-    Ok(Published { label: made("label", "2013-12".parse())?, from: SET_UP, rules })
+    let deadlines = Deadlines {
+        decide_within_days: Some(7),
+        supplement_within_days: Some(30),
+        pay_within_working_days: Some(10),
+    };
+    Ok(Published { label: made("label", "2013-12".parse())?, from: SET_UP, rules, deadlines })
 }

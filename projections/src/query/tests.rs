@@ -154,7 +154,13 @@ async fn a_work_queue_holds_what_an_organisation_has_to_act_on() {
     let mut history = History::default();
     let whole = year(Figures { units: 1, members: 16, one_claim_of: 2 });
     // Every claim, stopped where it was sent back or after its first step.
-    let kept = ["MemberRegistered", "ClaimFiled", "ClaimAssessed", "ClaimReturned"];
+    let kept = [
+        "ApprovalPolicyPublished",
+        "MemberRegistered",
+        "ClaimFiled",
+        "ClaimAssessed",
+        "ClaimReturned",
+    ];
     for event in whole.events() {
         let first_step = &*event.name == "ClaimStepPassed" && event.revision == 2;
         let before_supplement = event.revision < 4 || event.category() != "claim";

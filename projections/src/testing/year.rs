@@ -109,6 +109,11 @@ impl Year {
             label: "2014".parse().unwrap(),
             from: date(2014, 1, 1),
             rules: vec![approval_policy::Rule { plan: None, up_to: None, steps }],
+            deadlines: approval_policy::Deadlines {
+                decide_within_days: Some(7),
+                supplement_within_days: Some(30),
+                pay_within_working_days: Some(10),
+            },
         };
         self.history.push("approval-policy", approval_policy::Event::Published(policy));
         self.organisation("office", Level::Office, None);
@@ -386,6 +391,7 @@ impl Year {
             ceilings: assessment.ceilings.clone(),
             ends_cover: false,
         };
+        self.history.on(on);
         self.history.push(format!("cover-{cover}"), cover::Event::BenefitReserved(reserved));
         let approved = claim::Approved {
             step: Step::FirstReview,

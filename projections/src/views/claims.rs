@@ -7,17 +7,19 @@ mod tables;
 
 use std::sync::Arc;
 
+use huzhu_domain::approval_policy;
 use huzhu_domain::assessment::Assessment;
 use huzhu_domain::claim::{
     Approved, Assessed, Event, Filed, Paid, PaymentReversed, RefusalReason, Refused, Returned,
     StepPassed, Supplemented,
 };
+use huzhu_domain::envelope::beijing_date;
 use huzhu_domain::event::StoredEvent;
 use huzhu_domain::id::{ClaimId, OrganisationId, Subject};
 use huzhu_domain::member;
 use huzhu_domain::money::Money;
 use huzhu_domain::step::{Level, Step};
-use huzhu_domain::term::days_between;
+use huzhu_domain::term::{days_between, working_days_after};
 
 use jiff::civil::Date;
 
@@ -30,6 +32,8 @@ use crate::value::Json;
 
 /// The one event of members that claims are counted by: it says how old and what sex a member is.
 const REGISTERED: &str = "MemberRegistered";
+/// What says within what time claims are to be dealt with.
+const POLICY: &str = "ApprovalPolicyPublished";
 
 /// Keeps claims and cases.
 #[derive(Default)]
@@ -45,6 +49,8 @@ pub struct Claims {
     claimants: Rows<Claimant>,
     diseases: Rows<DiseaseStatistic>,
     activities: Rows<HandlerActivity>,
+    deadlines: Rows<ClaimDeadline>,
+    day: Rows<ClaimsDay>,
 }
 
 impl Projection for Claims {
@@ -57,7 +63,7 @@ impl Projection for Claims {
     }
 
     fn takes(&self, event: &str) -> bool {
-        Event::knows(event) || event == REGISTERED
+        Event::knows(event) || event == REGISTERED || event == POLICY
     }
 
     fn owns(&self, category: &str) -> bool {
@@ -65,6 +71,10 @@ impl Projection for Claims {
     }
 
     fn fold(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
+        self.reflect(event, source)?;
+        if *event.name == *POLICY {
+            return self.policy_published(event);
+        }
         if *event.name == *REGISTERED {
             let body = member::Event::decode(&event.name, event.version, &event.data)?;
             return if let member::Event::Registered(body) = body {
@@ -115,6 +125,8 @@ impl Projection for Claims {
             &mut self.claimants,
             &mut self.diseases,
             &mut self.activities,
+            &mut self.deadlines,
+            &mut self.day,
         ]
     }
 }
@@ -170,7 +182,39 @@ impl Claims {
         row.steps = Json(body.steps.clone());
         row.policy = Some(body.policy.clone());
         row.look_ahead();
+        self.set_due(claim, source)?;
         self.take_assessment(claim, &body.assessment, source)
+    }
+
+    fn policy_published(&mut self, event: &Arrived) -> Result<(), Stop> {
+        let approval_policy::Event::Published(policy) =
+            approval_policy::Event::decode(&event.name, event.version, &event.data)?;
+        let within = policy.deadlines;
+        self.deadlines.create(ClaimDeadline {
+            policy: policy.label,
+            decide_within_days: within.decide_within_days.map(u32::from),
+            supplement_within_days: within.supplement_within_days.map(u32::from),
+            pay_within_working_days: within.pay_within_working_days.map(u32::from),
+        })?;
+        Ok(())
+    }
+
+    /// Remembers the day of the last event, for ages.
+    fn reflect(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
+        let recorded_on = beijing_date(event.recorded_at);
+        let day = self.day.edit_or(&(1,), source, || ClaimsDay { only: 1, recorded_on })?;
+        day.recorded_on = recorded_on;
+        Ok(())
+    }
+
+    /// Says by when somebody has to act on the claim.
+    fn set_due(&mut self, claim: ClaimId, source: &mut dyn Source) -> Result<(), Stop> {
+        let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
+        // A claim that was not assessed yet is in nobody's queue.
+        let Some(policy) = row.policy.clone() else { return Ok(()) };
+        let deadlines = known(self.deadlines.get(&(policy,), source)?, "the approval policy")?;
+        row.set_due(deadlines);
+        Ok(())
     }
 
     fn take_assessment(
@@ -213,7 +257,7 @@ impl Claims {
         let row = self.decided(claim, decision, event, source)?;
         row.passed_step = Some(step);
         row.look_ahead();
-        Ok(())
+        self.set_due(claim, source)
     }
 
     fn returned(
@@ -230,7 +274,7 @@ impl Claims {
         row.state = ClaimState::AwaitingSupplement;
         row.queue_at(Some(Level::Unit));
         up(&mut row.returns, "the returns of a claim")?;
-        Ok(())
+        self.set_due(claim, source)
     }
 
     fn refused(
@@ -297,6 +341,7 @@ impl Claims {
         row.look_ahead();
         let after = row.clone();
         self.count_changed(&before, &after, source)?;
+        self.set_due(claim, source)?;
         let facts = known(self.facts.edit(&(claim,), source)?, "the facts of the claim")?;
         facts.facts = Json(Arc::clone(&body.facts));
         Ok(())
@@ -312,6 +357,11 @@ impl Claims {
         row.close(ClaimState::Approved, body.on);
         row.approved_fen = Some(body.amount);
         row.approved_on = Some(body.on);
+        if let Some(policy) = row.policy.clone() {
+            let deadlines = known(self.deadlines.get(&(policy,), source)?, "the approval policy")?;
+            let days = deadlines.pay_within_working_days.and_then(|days| u16::try_from(days).ok());
+            row.pay_by = days.map(|days| working_days_after(body.on, days));
+        }
         let row = row.clone();
         self.take_assessment(claim, &body.assessment, source)?;
         let case = known(self.cases.edit(&(row.case_id,), source)?, "the case of the claim")?;

@@ -4,12 +4,16 @@
 //! They hold nothing of their own, so that they are as true as the tables. Their queries keep to
 //! what every database of the views understands; where the databases differ, [`Dialect`] knows how.
 
+mod claims;
 mod covers;
 mod growth;
+mod ledger;
 mod plans;
 
+pub use self::claims::{ClaimAge, WorkItem};
 pub use self::covers::CoverBalance;
 pub use self::growth::{Growth, GrowthOfYear};
+pub use self::ledger::LedgerBalance;
 pub use self::plans::PlanFigures;
 
 use crate::record::{Record, Table};
@@ -60,8 +64,11 @@ const fn postgres_type(kind: Kind) -> &'static str {
 pub const JOINED: &[Joined] = &[
     Joined { table: PlanFigures::TABLE, query: plans::plan_statistics },
     Joined { table: CoverBalance::TABLE, query: covers::cover_balances },
+    Joined { table: ClaimAge::TABLE, query: claims::claim_ages },
+    Joined { table: WorkItem::TABLE, query: claims::work_queue },
     Joined { table: Growth::TABLE, query: growth::by_month },
     Joined { table: GrowthOfYear::TABLE, query: growth::by_year },
+    Joined { table: LedgerBalance::TABLE, query: ledger::ledger_balances },
 ];
 
 /// Whose SQL a query is written in.
@@ -74,6 +81,22 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// A date that is written out.
+    pub(crate) fn date(self, date: &str) -> String {
+        match self {
+            Self::Sqlite => format!("'{date}'"),
+            Self::Postgres => format!("DATE '{date}'"),
+        }
+    }
+
+    /// Whole days from one date to another.
+    pub(crate) fn days(self, from: &str, to: &str) -> String {
+        match self {
+            Self::Sqlite => format!("CAST(julianday({to}) - julianday({from}) AS INTEGER)"),
+            Self::Postgres => format!("({to} - {from})"),
+        }
+    }
+
     /// The calendar year of a date, as a whole number.
     pub(crate) fn year(self, date: &str) -> String {
         // A date is text in one database and none in the other; so read, it is text in both.

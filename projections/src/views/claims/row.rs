@@ -7,7 +7,7 @@ use huzhu_domain::step::{Level, Step};
 use jiff::civil::Date;
 
 use super::disease::{Claimant, disease};
-use super::tables::{Claim, ClaimState};
+use super::tables::{Claim, ClaimDeadline, ClaimState};
 use crate::projection::{Arrived, Poison, Stop, follows};
 use crate::value::Json;
 use crate::views::age::band;
@@ -33,6 +33,7 @@ pub(super) fn filed_row(
         next_step: None,
         queue: None,
         queue_level: None,
+        due_on: None,
         steps: Json(Vec::new()),
         passed_step: None,
         policy: None,
@@ -61,6 +62,7 @@ pub(super) fn filed_row(
         filed_on: body.on,
         moved_on: body.on,
         approved_on: None,
+        pay_by: None,
         paid_on: None,
         recorded_at: event.recorded_at,
         revision: follows(None, event)?,
@@ -107,11 +109,28 @@ impl Claim {
         self.queue_level = level.filter(|_| self.queue.is_some());
     }
 
+    /// Says by when the organisation in whose queue the claim is has to act.
+    pub(super) fn set_due(&mut self, deadlines: &ClaimDeadline) {
+        let days = match self.state {
+            ClaimState::InReview => deadlines.decide_within_days,
+            ClaimState::AwaitingSupplement => deadlines.supplement_within_days,
+            ClaimState::Filed
+            | ClaimState::Approved
+            | ClaimState::Paid
+            | ClaimState::Reversed
+            | ClaimState::Refused
+            | ClaimState::Withdrawn => None,
+        };
+        let due = |days: u32| self.moved_on.checked_add(jiff::Span::new().days(days)).ok();
+        self.due_on = days.and_then(due);
+    }
+
     /// Moves to a state in which no organisation has to act on the claim.
     pub(super) fn close(&mut self, state: ClaimState, on: Date) {
         self.state = state;
         self.next_step = None;
         self.queue_at(None);
+        self.due_on = None;
         self.moved_on = on;
     }
 }

@@ -90,6 +90,9 @@ record! {
         queue: Option<OrganisationId>,
         /// The level of that organisation: unit, township, district or office.
         queue_level: Option<Level>,
+        /// The last day for that organisation to act (办理期限), by the approval policy; none where the
+        /// policy sets no deadline.
+        due_on: Option<Date>,
         /// The steps that it needs, by the last assessment.
         steps: Json<Vec<Step>>,
         /// The last step that was passed.
@@ -148,6 +151,9 @@ record! {
         moved_on: Date,
         /// The day it was approved.
         approved_on: Option<Date>,
+        /// The last day to pay it (给付期限), by the approval policy: so many working days, Monday to
+        /// Friday, after it was approved; none where the policy sets no deadline.
+        pay_by: Option<Date>,
         /// The day it was paid.
         paid_on: Option<Date>,
         /// When the log took its filing.
@@ -158,6 +164,36 @@ record! {
     index {
         "queue, claim", "queue, filed_on, claim", "unit, filed_on, claim", "member, filed_on",
         "cover", "case_id", "state, filed_on, claim", "plan, filed_on, claim", "filed_on, claim"
+    }
+}
+
+record! {
+    /// Within what time an approval policy wants claims dealt with (办理时限).
+    ClaimDeadline = "claim_deadlines";
+    key {
+        /// What claims call the policy.
+        policy: VersionLabel,
+    }
+    columns {
+        /// Days that each level has to decide.
+        decide_within_days: Option<u32>,
+        /// Days that the unit has to bring what is wanted.
+        supplement_within_days: Option<u32>,
+        /// Working days, Monday to Friday, from approval to payment.
+        pay_within_working_days: Option<u32>,
+    }
+}
+
+record! {
+    /// The day to which the ages of claims are told: that of the last event that claims reflect.
+    ClaimsDay = "claims_day";
+    key {
+        /// Always 1: there is one day.
+        only: u32,
+    }
+    columns {
+        /// The day in Beijing on which the log took that event.
+        recorded_on: Date,
     }
 }
 

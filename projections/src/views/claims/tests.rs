@@ -121,3 +121,50 @@ fn a_claim_in_a_queue_says_whose_and_of_what_level() {
         ["unit-0|unit|unit_endorsement"]
     );
 }
+
+#[test]
+fn deadlines_are_those_of_the_approval_policy() {
+    let mut history = history();
+    // The first claim is assessed; the policy gives each level seven days.
+    let assessed =
+        history.events().iter().position(|event| &*event.name == "ClaimAssessed").unwrap();
+    let queue = "SELECT organisation, level, state, step, waiting_since, due_on FROM work_queue";
+    let views = shown(&history.clone().until(assessed));
+    let expected = "unit-0|unit|in_review|unit_endorsement|2014-02-01|2014-02-08";
+    assert_eq!(views.ask(queue), [expected]);
+
+    // A claim that was sent back gives the unit thirty.
+    let returned =
+        history.events().iter().position(|event| &*event.name == "ClaimReturned").unwrap();
+    let views = shown(&history.clone().until(returned));
+    let waits = format!("{queue} WHERE state = 'awaiting_supplement'");
+    assert_eq!(
+        views.ask(&waits),
+        ["unit-0|unit|awaiting_supplement|district_check|2014-02-17|2014-03-19"]
+    );
+
+    // Ten working days from a Friday to a Friday two weeks later.
+    let approved =
+        history.events().iter().position(|event| &*event.name == "ClaimApproved").unwrap();
+    history = history.until(approved);
+    let views = shown(&history);
+    let approved = "SELECT approved_on, pay_by, due_on FROM claims WHERE state = 'approved'";
+    assert_eq!(views.ask(approved), ["2014-02-07|2014-02-21|"]);
+}
+
+#[test]
+fn ages_are_told_to_the_day_of_the_last_event() {
+    let mut history = history();
+    let assessed =
+        history.events().iter().position(|event| &*event.name == "ClaimAssessed").unwrap();
+    history = history.until(assessed);
+    let last = history.events().last().unwrap();
+    let as_of = huzhu_domain::envelope::beijing_date(last.recorded_at);
+    let views = shown(&history);
+    let ages = views.ask("SELECT as_of, age_days, waiting_days FROM claim_ages");
+    // Everything is entered on one day, here before the day on which it counts.
+    assert_eq!(ages, [format!("{as_of}|-31|-31")]);
+    let done = shown(&super::tests::history());
+    let ages = done.ask("SELECT age_days, waiting_days FROM claim_ages WHERE state = 'withdrawn'");
+    assert_eq!(ages, ["1|", "1|", "1|"]);
+}

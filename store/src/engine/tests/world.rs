@@ -169,6 +169,7 @@ impl World {
             steps: steps.to_vec(),
         };
         let policy = Published {
+            deadlines: Default::default(),
             label: "2014".parse().unwrap(),
             from: date(2010, 1, 1),
             rules: vec![
