@@ -6,6 +6,7 @@
 //! | `asked` | what a read asks for, checked |
 //! | `reading`, `subscription` | answers, a page of the log at a time |
 //! | `appending`, `batch` | what comes in: expectations, limits, idempotence |
+//! | `room` | bounds what appends that came in part hold |
 //! | `about` | what a node says of itself |
 //! | `wire` | messages from and to the port's types |
 //!
@@ -27,6 +28,7 @@ mod filter;
 mod node;
 mod paging;
 mod reading;
+mod room;
 mod streams;
 mod subscription;
 mod wire;
@@ -49,10 +51,12 @@ use wire_of::persistent_subscriptions::persistent_subscriptions_server as persis
 use wire_of::server_features::server_features_server::ServerFeaturesServer;
 use wire_of::streams::streams_server::StreamsServer;
 
-/// How many reads and subscriptions may be open; more are refused.
-const READS_MAX: usize = 1_024;
-/// The largest message that is taken, in bytes: what an append may hold, and its frame.
-const MESSAGE_BYTES_MAX: usize = 68 * 1024 * 1024;
+/// How many reads, subscriptions and calls of batches may be open; more are refused.
+const CALLS_MAX: usize = 1_024;
+/// The largest message of an append that is taken, in bytes; clients divide what is larger.
+const APPEND_MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The largest message that is taken where nothing is appended.
+const READ_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// What is told of the people in member events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +76,7 @@ pub struct Desk {
     appending: Option<Arc<Appending>>,
     password: Option<Password>,
     stopped: watch::Receiver<bool>,
-    reads: Arc<Semaphore>,
+    places: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -83,8 +87,8 @@ impl Desk {
         persons: Persons,
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        let reads = Arc::new(Semaphore::new(READS_MAX));
-        Self { store, clock, persons, appending: None, password: None, stopped, reads }
+        let places = Arc::new(Semaphore::new(CALLS_MAX));
+        Self { store, clock, persons, appending: None, password: None, stopped, places }
     }
 
     /// The same with appends.
@@ -102,9 +106,14 @@ impl Desk {
 
     /// The services, added to `routes`.
     pub fn add_to(&self, routes: Routes) -> Routes {
+        let message_bytes_max = if self.appending.is_some() {
+            APPEND_MESSAGE_BYTES_MAX
+        } else {
+            READ_MESSAGE_BYTES_MAX
+        };
         routes
             .add_service(
-                StreamsServer::new(self.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX),
+                StreamsServer::new(self.clone()).max_decoding_message_size(message_bytes_max),
             )
             .add_service(ServerFeaturesServer::new(self.clone()))
             .add_service(GossipServer::new(self.clone()))

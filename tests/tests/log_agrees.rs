@@ -13,7 +13,7 @@ use huzhu_domain::envelope::Role;
 use huzhu_tests::audit::HistoryEvent;
 use huzhu_tests::caller::Caller;
 use huzhu_tests::contract::event_store::client::streams as wire;
-use huzhu_tests::node::{all, asked, events, whole};
+use huzhu_tests::node::{all, asked, events, following, next, whole};
 use huzhu_tests::people::person;
 use huzhu_tests::story;
 use huzhu_tests::union::Union;
@@ -22,6 +22,7 @@ use serde_json::Value;
 use tonic::{Code, Status};
 use wire::read_req::options::all_options::AllOption;
 use wire::read_req::options::{AllOptions, CountOption, ReadDirection, StreamOption};
+use wire::read_resp::Content;
 use wire::read_resp::read_event::RecordedEvent;
 use wire::streams_client::StreamsClient;
 use wire::{DeleteReq, ReadReq};
@@ -145,6 +146,20 @@ fn a_token_is_taken_as_the_password_of_any_user() {
         assert_eq!(ask(format!("Basic {basic}")).await, Ok(()));
         let nobody = base64::engine::general_purpose::STANDARD.encode("admin:changeit");
         assert_eq!(ask(format!("Basic {nobody}")).await, Err(Code::Unauthenticated));
+    });
+}
+
+#[test]
+fn a_subscription_ends_as_unavailable_when_the_service_stops() {
+    story(async {
+        let mut union = Union::found().await;
+        let mut client = StreamsClient::new(union.auditor.channel.clone());
+        let asked = union.auditor.request(following("approval-policy"));
+        let mut answers = client.read(asked).await.unwrap().into_inner();
+        while !matches!(next(&mut answers).await.unwrap(), Some(Content::CaughtUp(_))) {}
+        let stopping = tokio::task::spawn_blocking(move || union.service.stop());
+        assert_eq!(next(&mut answers).await.unwrap_err().code(), Code::Unavailable);
+        stopping.await.unwrap();
     });
 }
 

@@ -16,6 +16,7 @@ use huzhu_store::port::{
 };
 use tonic::Status;
 
+use super::room::{Room, bytes_of};
 use crate::status::eventstore as refused;
 
 /// How often an append without an expectation looks for the end of its stream.
@@ -79,6 +80,7 @@ impl From<StoreError> for Refused {
 /// Appends to a log.
 pub(super) struct Appending {
     store: Arc<dyn EventStore>,
+    room: Room,
     sent: Mutex<BTreeMap<StreamName, Sent>>,
 }
 
@@ -92,7 +94,12 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Appended>, AppendError>
 
 impl Appending {
     pub(super) fn new(store: Arc<dyn EventStore>) -> Self {
-        Self { store, sent: Mutex::default() }
+        Self { store, room: Room::default(), sent: Mutex::default() }
+    }
+
+    /// For appends that have come in part.
+    pub(super) const fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Appends, and answers when the events are durable.
@@ -279,7 +286,7 @@ fn check(proposed: &Proposed) -> Result<(), Refused> {
     }
     let mut bytes = 0_usize;
     for event in events {
-        bytes = bytes.saturating_add(event.data.len()).saturating_add(event.metadata.len());
+        bytes = bytes.saturating_add(bytes_of(event));
         let parts = [
             ("bytes of its data", event.data.len(), EVENT_BYTES_MAX),
             ("bytes of its metadata", event.metadata.len(), EVENT_BYTES_MAX),

@@ -10,11 +10,12 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use huzhu_store::port::{APPEND_BYTES_MAX, APPEND_EVENTS_MAX, Expected, NewEvent, Revision};
 use prost::Message;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tonic::{Code, Status, Streaming};
 
 use super::answers::Answers;
 use super::appending::{Appending, Outcome, Proposed, Refused, Wanted};
+use super::room::{Taken, bytes_of};
 use super::wire;
 use super::wire_of::{self as client, streams as messages};
 use crate::clock::Clock;
@@ -42,8 +43,8 @@ pub(super) struct Batches {
     /// Whether the client has sent everything.
     ended: bool,
     open: BTreeMap<Vec<u8>, Open>,
-    open_bytes: usize,
     under_way: FuturesUnordered<BoxFuture<'static, BatchAppendResp>>,
+    _place: OwnedSemaphorePermit,
 }
 
 /// An append that has come in part.
@@ -53,6 +54,7 @@ struct Open {
     options: Options,
     events: Vec<NewEvent>,
     bytes: usize,
+    taken: Taken,
     /// What is wrong with it already.
     wrong: Option<Status>,
 }
@@ -66,16 +68,19 @@ impl Answers for Batches {
             if self.ended && self.under_way.is_empty() {
                 return Ok(None);
             }
-            let takes = !self.ended && self.under_way.len() < UNDER_WAY_MAX;
+            // A sender that is gone says the same.
+            let stopping = *self.stopped.borrow() || self.stopped.has_changed().is_err();
+            if stopping && self.under_way.is_empty() {
+                return Err(refused::not_ready());
+            }
+            let takes = !self.ended && !stopping && self.under_way.len() < UNDER_WAY_MAX;
             let request = tokio::select! {
                 biased;
                 // Requests first: whoever is ready shares the commit.
                 request = self.requests.message(), if takes => request?,
                 Some(answer) = self.under_way.next() => return Ok(Some(answer)),
-                // What is under way is answered first. A sender that is gone says the same.
-                _ = self.stopped.wait_for(|stopped| *stopped), if self.under_way.is_empty() => {
-                    return Err(refused::not_ready());
-                }
+                // What is under way is answered first.
+                _ = self.stopped.wait_for(|stopped| *stopped), if !stopping => continue,
             };
             match request {
                 Some(request) => self.take(request)?,
@@ -91,6 +96,7 @@ impl Batches {
         clock: Clock,
         stopped: watch::Receiver<bool>,
         requests: Streaming<BatchAppendReq>,
+        place: OwnedSemaphorePermit,
     ) -> Self {
         Self {
             appending,
@@ -99,8 +105,8 @@ impl Batches {
             requests,
             ended: false,
             open: BTreeMap::new(),
-            open_bytes: 0,
             under_way: FuturesUnordered::new(),
+            _place: place,
         }
     }
 
@@ -116,22 +122,23 @@ impl Batches {
                 options,
                 events: Vec::new(),
                 bytes: 0,
+                taken: Taken::default(),
                 wrong: None,
             },
             (None, None) => return Err(refused::malformed("the options of a batch are missing")),
         };
-        self.open_bytes = self.open_bytes.saturating_sub(open.bytes);
+        let before = open.bytes;
         open.add(proposed_messages);
         if is_final {
             let answer = open.append(Arc::clone(&self.appending), &self.clock);
             self.under_way.push(answer);
             return Ok(());
         }
-        self.open_bytes = self.open_bytes.saturating_add(open.bytes);
-        self.open.insert(key, open);
-        if self.open.len() > OPEN_MAX || self.open_bytes > 2 * APPEND_BYTES_MAX {
+        if self.open.len() >= OPEN_MAX {
             return Err(refused::busy());
         }
+        self.appending.room().take(&mut open.taken, open.bytes.saturating_sub(before))?;
+        self.open.insert(key, open);
         Ok(())
     }
 }
@@ -144,8 +151,7 @@ impl Open {
             }
             match wire::proposed(message) {
                 Ok(event) => {
-                    let bytes = event.data.len().saturating_add(event.metadata.len());
-                    self.bytes = self.bytes.saturating_add(bytes);
+                    self.bytes = self.bytes.saturating_add(bytes_of(&event));
                     self.events.push(event);
                 }
                 Err(status) => self.wrong = Some(status),

@@ -13,6 +13,7 @@ use super::appending::{Appending, Outcome, Proposed, Wanted};
 use super::asked::Asked;
 use super::batch::{Batches, nothing};
 use super::reading::Reading;
+use super::room::{Room, Taken, bytes_of};
 use super::subscription::Subscription;
 use super::wire;
 use super::wire_of::streams as messages;
@@ -53,7 +54,7 @@ impl streams_server::Streams for Desk {
     ) -> Result<Response<AppendResp>, Status> {
         self.admit(&request)?;
         let appending = self.appending()?;
-        let proposed = received(request.into_inner()).await?;
+        let proposed = received(request.into_inner(), appending.room()).await?;
         let wanted = proposed.wanted;
         let result = match appending.append(proposed).await? {
             Outcome::Appended(appended) => append_resp::Result::Success(Success {
@@ -89,7 +90,8 @@ impl streams_server::Streams for Desk {
         self.admit(&request)?;
         let appending = Arc::clone(self.appending()?);
         let (clock, stopped) = (self.clock.clone(), self.stopped.clone());
-        let batches = Batches::new(appending, clock, stopped, request.into_inner());
+        let place = self.place()?;
+        let batches = Batches::new(appending, clock, stopped, request.into_inner(), place);
         Ok(Response::new(batches.into_stream()))
     }
 }
@@ -104,12 +106,12 @@ impl Desk {
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, Status> {
-        Arc::clone(&self.reads).try_acquire_owned().map_err(|_| refused::busy())
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| refused::busy())
     }
 }
 
 /// An append from its messages: the options, then an event in each.
-async fn received(mut messages: Streaming<AppendReq>) -> Result<Proposed, Status> {
+async fn received(mut messages: Streaming<AppendReq>, room: &Room) -> Result<Proposed, Status> {
     let first = messages.message().await?.and_then(|message| message.content);
     let Some(append_req::Content::Options(options)) = first else {
         return Err(refused::malformed("the options of an append are missing"));
@@ -126,12 +128,14 @@ async fn received(mut messages: Streaming<AppendReq>) -> Result<Proposed, Status
     };
     let mut events: Vec<NewEvent> = Vec::new();
     let mut bytes = 0_usize;
+    let mut taken = Taken::default();
     while let Some(message) = messages.message().await? {
         let Some(append_req::Content::ProposedMessage(message)) = message.content else {
             return Err(refused::malformed("an append has its options once, then events"));
         };
         let event = wire::proposed(message)?;
-        bytes = bytes.saturating_add(event.data.len()).saturating_add(event.metadata.len());
+        let more = bytes_of(&event);
+        bytes = bytes.saturating_add(more);
         events.push(event);
         if events.len() > APPEND_EVENTS_MAX {
             return Err(refused::too_many_events(APPEND_EVENTS_MAX));
@@ -139,6 +143,7 @@ async fn received(mut messages: Streaming<AppendReq>) -> Result<Proposed, Status
         if bytes > APPEND_BYTES_MAX {
             return Err(refused::append_too_large());
         }
+        room.take(&mut taken, more)?;
     }
     Ok(Proposed { stream, wanted, events })
 }
