@@ -9,6 +9,7 @@ mod plans;
 mod progress;
 mod serve;
 mod simulate;
+mod store;
 mod token;
 mod views;
 
@@ -47,6 +48,9 @@ enum Command {
     /// Replay histories as an auditor.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Look after logs.
+    #[command(subcommand)]
+    Store(store::Store),
     /// Look after the views.
     #[command(subcommand)]
     Views(views::Views),
@@ -76,6 +80,7 @@ pub fn run(huzhu: Huzhu) -> ExitCode {
         Command::Token(token) => token::run(&token),
         Command::Plans(plans) => plans::run(&plans),
         Command::Audit(audit) => blocking(audit::run(audit)).and_then(|audit| audit),
+        Command::Store(store) => store::run(store),
         Command::Views(views) => views::run(&views),
         Command::Export(asked) => export::run(asked),
     };

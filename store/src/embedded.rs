@@ -18,6 +18,7 @@
 
 mod batch;
 mod commits;
+mod import;
 mod index;
 mod keeper;
 mod log;
@@ -38,6 +39,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
+pub use self::import::Importer;
 use self::queue::{Limits, Waiting};
 pub use self::reader::{LogReader, Scanned};
 use self::shared::Shared;

@@ -4,6 +4,7 @@ pub mod background;
 pub mod carried;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+pub mod copy;
 pub mod embedded;
 pub mod engine;
 pub mod memory;
