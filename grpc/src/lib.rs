@@ -22,6 +22,7 @@ pub mod server;
 pub mod services;
 pub mod simulate;
 pub mod status;
+pub mod watch;
 pub mod wire;
 
 /// The public contract, as compiled from `proto/`.

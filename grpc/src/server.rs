@@ -20,7 +20,7 @@ use huzhu_projections::worker::Views;
 use huzhu_store::embedded::EmbeddedStore;
 use huzhu_store::engine::{Engine, Limits};
 use huzhu_store::port::EventStore;
-use tokio::sync::watch;
+use tokio::sync::watch as channel;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
@@ -35,6 +35,7 @@ use crate::eventstore::{self, Desk, Persons};
 use crate::gate::{Bounds, Gate};
 use crate::metrics::Metrics;
 use crate::services::{self, Context};
+use crate::watch::{self, Newsroom};
 
 /// How many questions to the views are answered at a time: more would only take turns.
 const READERS: usize = 2;
@@ -56,6 +57,8 @@ pub struct Config {
     pub deadline: Duration,
     /// The same for a call that streams.
     pub stream_deadline: Duration,
+    /// How long a watcher goes without a word where nothing changes.
+    pub heartbeat: Duration,
     /// How many days back a command may count; any number if absent.
     pub backdate_days_max: Option<u32>,
     /// How long calls under way may take to end when the service stops.
@@ -80,6 +83,7 @@ impl Config {
             message_bytes_max: 4 * 1024 * 1024,
             deadline: Duration::from_secs(30),
             stream_deadline: Duration::from_secs(600),
+            heartbeat: Duration::from_secs(10),
             backdate_days_max: Some(31),
             drain: Duration::from_secs(20),
             open_log: false,
@@ -129,7 +133,7 @@ pub struct Running {
     pub metrics: SocketAddr,
     /// The key that signs tokens for it.
     pub key: Arc<TokenKey>,
-    stop: watch::Sender<bool>,
+    stop: channel::Sender<bool>,
     thread: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
@@ -145,7 +149,7 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
     let key = Arc::new(TokenKey::open(&config.data)?);
     let (listener, address) = bind(config.listen)?;
     let (metrics_listener, metrics) = bind(config.metrics)?;
-    let (stop, stopped) = watch::channel(false);
+    let (stop, stopped) = channel::channel(false);
     let (ready, started) = mpsc::channel();
     let token_key = Arc::clone(&key);
     let thread = std::thread::Builder::new()
@@ -223,6 +227,7 @@ struct Serving {
     store: EmbeddedStore,
     views: Views,
     context: Context,
+    newsroom: Newsroom,
     verifier: Verifier,
     metrics: Metrics,
 }
@@ -233,7 +238,7 @@ impl Serving {
         let store = EmbeddedStore::open(&config.data, move || clock.now())
             .map_err(|why| ServeError::Log(why.to_string()))?;
         let port: Arc<dyn EventStore> = Arc::new(store.clone());
-        let engine = Engine::open(port, Limits::default())
+        let engine = Engine::open(Arc::clone(&port), Limits::default())
             .await
             .map_err(|why| ServeError::Log(why.to_string()))?;
         let feed = EmbeddedFeed::new(&store).map_err(|why| ServeError::Log(why.to_string()))?;
@@ -241,25 +246,29 @@ impl Serving {
         let views = Views::start(&config.data, Box::new(feed), Arc::new(move || clock.now()))
             .await
             .map_err(|why| ServeError::Views(why.to_string()))?;
+        let queries = Queries::new(&config.data, views.watch(), READERS);
+        let (newsroom, watches) = watch::open(port, queries.clone(), config.heartbeat);
         let context = Context {
             engine,
             clock: config.clock.clone(),
             backdate_days_max: config.backdate_days_max,
             message_bytes_max: config.message_bytes_max,
-            queries: Queries::new(&config.data, views.watch(), READERS),
+            queries,
+            watches,
             residents: Arc::new(ResidentHasher::open(&config.data)?),
         };
         let verifier = Verifier::new(key);
-        Ok(Self { config, store, views, context, verifier, metrics: Metrics::default() })
+        let metrics = Metrics::default();
+        Ok(Self { config, store, views, context, newsroom, verifier, metrics })
     }
 
     async fn run(
         self,
         listener: TcpListener,
         metrics_listener: TcpListener,
-        mut stopped: watch::Receiver<bool>,
+        mut stopped: channel::Receiver<bool>,
     ) -> Result<(), ServeError> {
-        let Self { config, store, views, context, verifier, metrics } = self;
+        let Self { config, store, views, context, newsroom, verifier, metrics } = self;
         let system = |why: &dyn std::fmt::Display| ServeError::System(why.to_string());
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| system(&why))?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -273,6 +282,8 @@ impl Serving {
         ));
         let processes =
             tokio::spawn(processes::follow(context.engine.clone(), config.data.clone()));
+
+        let newsroom = tokio::spawn(newsroom.run(stopped.clone()));
 
         let (health, health_service) = tonic_health::server::health_reporter();
         for (service, _) in TABLE {
@@ -325,6 +336,7 @@ impl Serving {
         };
         monitoring.abort();
         processes.abort();
+        newsroom.abort();
         drop(context);
         views.stop();
         store.close().await;

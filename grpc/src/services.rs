@@ -28,6 +28,7 @@ use crate::contract::huzhu::command::v1 as command;
 use crate::contract::huzhu::query::v1 as query;
 use crate::contract::huzhu::r#type::v1 as wire;
 use crate::status;
+use crate::watch::Watches;
 use crate::wire::Check;
 use crate::wire::command::Command;
 
@@ -49,6 +50,8 @@ pub struct Context {
     pub residents: Arc<ResidentHasher>,
     /// Reads the views.
     pub queries: Queries,
+    /// Tells what changes.
+    pub watches: Watches,
     /// The largest message that is taken, in bytes.
     pub message_bytes_max: usize,
 }

@@ -210,6 +210,30 @@ pub fn busy(limit: usize) -> Status {
     told(Code::ResourceExhausted, message, "TOO_MANY_CALLS", figures, Some(RETRY_SOON))
 }
 
+/// Too many callers watch.
+#[must_use]
+pub fn watched(limit: usize) -> Status {
+    let figures = [("limit".to_owned(), limit.to_string())];
+    let message = format!("{limit} callers watch, and no more are taken");
+    told(Code::ResourceExhausted, message, "TOO_MANY_WATCHES", figures, Some(RETRY_LATER))
+}
+
+/// The caller reads more slowly than things change.
+#[must_use]
+pub fn overtaken() -> Status {
+    let message = "changes came faster than they were read; watch again from the last position";
+    told(Code::Aborted, message.to_owned(), "WATCH_OVERTAKEN", [], Some(RETRY_SOON))
+}
+
+/// More happened since a position than is gone through again.
+#[must_use]
+pub fn too_far_back(events: u64, limit: u64) -> Status {
+    let figures = [("events", events), ("limit", limit)];
+    let figures = figures.map(|(name, figure)| (name.to_owned(), figure.to_string()));
+    let message = format!("{events} events since `after`, more than {limit}: list again");
+    told(Code::OutOfRange, message, "WATCH_TOO_FAR_BACK", figures, None)
+}
+
 /// The deadline passed. What was asked may or may not have taken effect.
 #[must_use]
 pub fn late() -> Status {

@@ -124,6 +124,12 @@ impl Queries {
         Arc::clone(&self.status.borrow())
     }
 
+    /// Where the views are, as it changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.clone()
+    }
+
     /// One row.
     ///
     /// # Errors

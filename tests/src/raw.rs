@@ -48,13 +48,25 @@ impl Decoder for Raw {
 
 /// Sends `messages` to an RPC of whatever kind, and waits for all of the answer.
 pub async fn send(caller: &Caller, path: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
+    send_for(caller, path, messages, usize::MAX).await
+}
+
+/// The same, for at most so many messages of an answer that may never end.
+pub async fn send_for(
+    caller: &Caller,
+    path: &str,
+    messages: Vec<Bytes>,
+    most: usize,
+) -> Result<Vec<Bytes>, Status> {
     let mut grpc = tonic::client::Grpc::new(caller.channel.clone());
     grpc.ready().await.map_err(|why| Status::unavailable(why.to_string()))?;
     let path: PathAndQuery = path.parse().unwrap();
     let request = caller.request(stream::iter(messages));
     let mut answers = grpc.streaming(request, path, Raw).await?.into_inner();
     let mut all = Vec::new();
-    while let Some(answer) = answers.message().await? {
+    while all.len() < most
+        && let Some(answer) = answers.message().await?
+    {
         all.push(answer);
     }
     Ok(all)

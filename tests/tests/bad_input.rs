@@ -52,7 +52,9 @@ async fn send(
             messages.push(sound("lines"));
         }
     }
-    raw::send(caller, &path, messages).await
+    // A watch goes on for as long as somebody reads.
+    let most = if method.name().starts_with("Watch") { 1 } else { usize::MAX };
+    raw::send_for(caller, &path, messages, most).await
 }
 
 fn methods() -> Vec<MethodDescriptor> {

@@ -66,6 +66,8 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("QueryService/ListCovers", ALL),
     ("QueryService/GetClaim", ALL),
     ("QueryService/ListClaims", ALL),
+    ("QueryService/WatchClaim", ALL),
+    ("QueryService/WatchQueue", ALL),
     ("QueryService/GetPayout", ALL),
     ("QueryService/ListPayouts", ALL),
     ("QueryService/GetBatch", ALL),

@@ -89,6 +89,8 @@ pub const TABLE: &[Rights] = &[
             ("ListCovers", ALL),
             ("GetClaim", ALL),
             ("ListClaims", ALL),
+            ("WatchClaim", ALL),
+            ("WatchQueue", ALL),
             ("GetPayout", ALL),
             ("ListPayouts", ALL),
             ("GetBatch", ALL),
@@ -175,6 +177,8 @@ pub fn rule(path: &str) -> Rule {
 const STREAMS: &[&str] = &[
     "/huzhu.command.v1.RosterService/AddRosterMembers",
     "/huzhu.command.v1.PayoutService/ExportBankFile",
+    "/huzhu.query.v1.QueryService/WatchClaim",
+    "/huzhu.query.v1.QueryService/WatchQueue",
     "/huzhu.audit.v1.AuditService/ReplayClaim",
     "/huzhu.audit.v1.AuditService/ReplayStream",
     "/event_store.client.streams.Streams/Read",

@@ -1,10 +1,12 @@
 //! Queries: what the events add up to, as the views have it.
 
 mod rows;
+mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use huzhu_domain::envelope::{Actor, Role, beijing_date};
 use huzhu_domain::id::checked::ResidentId;
 use huzhu_projections::query::{
@@ -209,6 +211,24 @@ impl QueryService for Desk {
             next_page_token: value.next.unwrap_or_default(),
             freshness: Some(rows::freshness(freshness)),
         }))
+    }
+
+    type WatchClaimStream = BoxStream<'static, Result<query::WatchClaimResponse, Status>>;
+
+    async fn watch_claim(
+        &self,
+        request: Request<query::WatchClaimRequest>,
+    ) -> Answered<Self::WatchClaimStream> {
+        self.watch_one_claim(request.into_inner()).await
+    }
+
+    type WatchQueueStream = BoxStream<'static, Result<query::WatchQueueResponse, Status>>;
+
+    async fn watch_queue(
+        &self,
+        request: Request<query::WatchQueueRequest>,
+    ) -> Answered<Self::WatchQueueStream> {
+        self.watch_one_queue(request.into_inner()).await
     }
 
     async fn get_payout(

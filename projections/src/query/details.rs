@@ -132,6 +132,27 @@ impl Queries {
         .await
     }
 
+    /// Several claims with the decisions on them, as far as they are there.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub async fn claims_with_decisions(
+        &self,
+        claims: Vec<ClaimId>,
+        wish: Wish,
+    ) -> Result<Answer<Vec<(Claim, Vec<ApprovalStep>)>>, QueryError> {
+        self.read(&["claims"], wish, move |views| {
+            let mut found = Vec::new();
+            for claim in claims {
+                let Some(row_of_claim) = row::<Claim>(views, &(claim,))? else { continue };
+                found.push((row_of_claim, rows(views, "claim = ?", &[claim.to_value()])?));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     /// A cover with what is used up of it.
     ///
     /// # Errors

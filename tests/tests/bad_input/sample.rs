@@ -55,7 +55,7 @@ pub(crate) fn message(descriptor: &MessageDescriptor) -> DynamicMessage {
 
 /// Fields that a first request leaves empty.
 const SILENT: &[&str] =
-    &["expected_revision", "page_token", "at_least", "death", "joins", "parent_id"];
+    &["expected_revision", "page_token", "at_least", "after", "death", "joins", "parent_id"];
 
 /// A sound value of a field, with one element if there may be several.
 pub(crate) fn value(field: &FieldDescriptor) -> Value {
