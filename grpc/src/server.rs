@@ -14,6 +14,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use huzhu_projections::checkpoint::ViewsError;
+use huzhu_projections::database::Place;
 use huzhu_projections::feed::EmbeddedFeed;
 use huzhu_projections::query::Queries;
 use huzhu_projections::worker::Views;
@@ -45,6 +47,8 @@ const READERS: usize = 2;
 pub struct Config {
     /// The data folder; made if there is none.
     pub data: PathBuf,
+    /// Where the views are kept: a `postgres://` URL, or else in the data folder.
+    pub views: Option<String>,
     /// Where calls are taken. Loopback unless somebody says otherwise.
     pub listen: SocketAddr,
     /// Where Prometheus reads.
@@ -77,6 +81,7 @@ impl Config {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
             data,
+            views: None,
             listen: any,
             metrics: any,
             in_flight_max: 1_024,
@@ -243,10 +248,11 @@ impl Serving {
             .map_err(|why| ServeError::Log(why.to_string()))?;
         let feed = EmbeddedFeed::new(&store).map_err(|why| ServeError::Log(why.to_string()))?;
         let clock = config.clock.clone();
-        let views = Views::start(&config.data, Box::new(feed), Arc::new(move || clock.now()))
-            .await
-            .map_err(|why| ServeError::Views(why.to_string()))?;
-        let queries = Queries::new(&config.data, views.watch(), READERS);
+        let unfit = |why: ViewsError| ServeError::Views(why.to_string());
+        let place = Place::of(&config.data, config.views.as_deref()).map_err(unfit)?;
+        let clock: huzhu_projections::worker::Clock = Arc::new(move || clock.now());
+        let views = Views::start(place.clone(), Box::new(feed), clock).await.map_err(unfit)?;
+        let queries = Queries::new(place, views.watch(), READERS);
         let (newsroom, watches) = watch::open(port, queries.clone(), config.heartbeat);
         let context = Context {
             engine,

@@ -53,21 +53,16 @@ impl Checkpoint {
         (self.offset > 0).then_some(Position { store: self.store, offset: self.offset })
     }
 
-    /// Sees that a projection of this version can go on from here, reading log `store` up to
-    /// `head`.
+    /// Sees that a projection can go on from here, reading log `store` up to `head`.
     ///
     /// # Errors
     ///
     /// [`ViewsError`] when it cannot: nothing is ever skipped or guessed.
-    pub fn fits(&self, version: u32, store: StoreId, head: u64) -> Result<(), ViewsError> {
+    pub fn fits(&self, store: StoreId, head: u64) -> Result<(), ViewsError> {
         let projection = || self.projection.clone();
         if self.store != store {
             let why = OtherStore { expected: store, given: self.store };
             return Err(ViewsError::OtherStore { projection: projection(), why });
-        }
-        if self.version != version {
-            let (stored, wanted) = (self.version, version);
-            return Err(ViewsError::OtherVersion { projection: projection(), stored, wanted });
         }
         if self.offset > head {
             let given = self.offset;
@@ -87,16 +82,6 @@ pub enum ViewsError {
         projection: String,
         /// Which logs.
         why: OtherStore,
-    },
-    /// They were built by another version of the program.
-    #[error("the view {projection} is of version {stored}, the program wants {wanted}: rebuild it")]
-    OtherVersion {
-        /// Which view.
-        projection: String,
-        /// What it was built as.
-        stored: u32,
-        /// What the program builds.
-        wanted: u32,
     },
     /// They reflect events that the log does not have.
     #[error("the view {projection} is at {given}, beyond the head of the log, {head}")]

@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
+use crate::database::Reader;
 use crate::keeper::tables;
+use crate::record::{Table, names};
 use crate::rows::DatabaseError;
-use crate::sqlite::values;
 use crate::value::Value;
+use crate::verify::Hasher;
 use crate::views;
 
 /// Writes every row of every table, in the order of keys, one row a line.
@@ -16,23 +17,37 @@ use crate::views;
 /// # Errors
 ///
 /// [`DatabaseError`], also when `out` takes no more.
-pub fn dump(connection: &Connection, out: &mut dyn Write) -> Result<(), DatabaseError> {
-    let full = |error: io::Error| DatabaseError::Refused(error.to_string());
+pub fn dump(views: &mut dyn Reader, out: &mut dyn Write) -> Result<(), DatabaseError> {
     for table in tables(&mut views::all()) {
-        let key: Vec<_> = table.key_columns().map(|column| column.name).collect();
-        let all: Vec<_> = table.columns.iter().map(|column| column.name).collect();
-        writeln!(out, "# {} {}", table.name, all.join(" ")).map_err(full)?;
-        let (all, name, key) = (all.join(", "), table.name, key.join(", "));
-        let sql = format!("SELECT {all} FROM {name} ORDER BY {key}");
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let values: Vec<_> = values(row, table.columns.len())?.into_iter().map(json).collect();
-            let line = serde_json::Value::Array(values);
-            writeln!(out, "{line}").map_err(full)?;
-        }
+        dump_table(views, table, table.name, out)?;
     }
     Ok(())
+}
+
+/// Writes every row of `table`, which the database calls `name`; how many there are.
+///
+/// # Errors
+///
+/// [`DatabaseError`], also when `out` takes no more.
+pub fn dump_table(
+    views: &mut dyn Reader,
+    table: &Table,
+    name: &str,
+    out: &mut dyn Write,
+) -> Result<u64, DatabaseError> {
+    let full = |error: io::Error| DatabaseError::Refused(error.to_string());
+    let all: Vec<_> = table.columns.iter().map(|column| column.name).collect();
+    writeln!(out, "# {} {}", table.name, all.join(" ")).map_err(full)?;
+    let kinds: Vec<_> = table.columns.iter().map(|column| column.kind).collect();
+    let sql =
+        format!("SELECT {} FROM {name} ORDER BY {}", all.join(", "), names(table.key_columns()));
+    let mut rows = 0_u64;
+    views.select(&sql, &[], &kinds, &mut |values| {
+        let values: Vec<_> = values.into_iter().map(json).collect();
+        rows = rows.saturating_add(1);
+        writeln!(out, "{}", serde_json::Value::Array(values)).map_err(full)
+    })?;
+    Ok(rows)
 }
 
 /// The SHA-256 of [`dump`], in hexadecimal.
@@ -40,20 +55,9 @@ pub fn dump(connection: &Connection, out: &mut dyn Write) -> Result<(), Database
 /// # Errors
 ///
 /// [`DatabaseError`].
-pub fn digest(connection: &Connection) -> Result<String, DatabaseError> {
-    struct Hasher(Sha256);
-    impl Write for Hasher {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+pub fn digest(views: &mut dyn Reader) -> Result<String, DatabaseError> {
     let mut hasher = Hasher(Sha256::new());
-    dump(connection, &mut hasher)?;
+    dump(views, &mut hasher)?;
     Ok(hasher.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -11,11 +11,10 @@ mod csv;
 mod shape;
 mod xlsx;
 
+use std::cell::RefCell;
 use std::io;
-use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params_from_iter};
 
 use self::ask::Selection;
 pub use self::ask::{Ask, Span};
@@ -24,9 +23,11 @@ pub use self::csv::Csv;
 pub use self::shape::{Column, View, views};
 pub use self::xlsx::{SHEET_ROWS_MAX, Xlsx};
 use crate::checkpoint::{Checkpoint, Failure};
+use crate::database::{Place, Reader};
 use crate::query::Freshness;
 use crate::rows::DatabaseError;
-use crate::sqlite::{FILE, open_to_read, read_checkpoints, values};
+use crate::sqlite::FILE;
+use crate::value::{Kind, Value};
 
 /// How many rows pass between two reports of progress.
 const REPORT_ROWS: u64 = 10_000;
@@ -88,12 +89,6 @@ pub enum ExportError {
     /// The file cannot be written.
     #[error("the file cannot be written: {0}")]
     Write(String),
-}
-
-impl From<rusqlite::Error> for ExportError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error.into())
-    }
 }
 
 impl From<io::Error> for ExportError {
@@ -159,23 +154,25 @@ pub struct Progress {
     pub of: u64,
 }
 
-/// The views of a data folder, for exports.
+/// The views, for exports.
 pub struct Source {
-    connection: Connection,
+    // One export at a time.
+    reader: RefCell<Box<dyn Reader>>,
 }
 
 impl Source {
-    /// Opens the views of `folder` for reading. The service may run.
+    /// Opens the views in `place` for reading. The service may run.
     ///
     /// # Errors
     ///
     /// [`ExportError::Absent`] or [`ExportError::Database`].
-    pub fn open(folder: &Path) -> Result<Self, ExportError> {
-        let file = folder.join(FILE);
-        if !file.is_file() {
+    pub fn open(place: &Place) -> Result<Self, ExportError> {
+        if let Place::Folder(folder) = place
+            && !folder.join(FILE).is_file()
+        {
             return Err(ExportError::Absent { folder: folder.display().to_string() });
         }
-        Ok(Self { connection: open_to_read(&file)? })
+        Ok(Self { reader: RefCell::new(place.open_to_read()?) })
     }
 
     /// Writes what `ask` asks for into `file`. `tell`, if there is one, hears of the progress;
@@ -190,16 +187,18 @@ impl Source {
         file: &mut dyn Writer,
         tell: Option<&mut dyn FnMut(Progress)>,
     ) -> Result<Exported, ExportError> {
-        self.connection.execute_batch("BEGIN")?;
-        let exported = within(&self.connection, ask, file, tell);
+        let mut reader = self.reader.borrow_mut();
+        let checkpoints = reader.begin_reading()?;
+        let exported = within(reader.as_mut(), &checkpoints, ask, file, tell);
         // The transaction only read; whether it ends well says nothing of the rows.
-        let _ = self.connection.execute_batch("COMMIT");
+        let _ = reader.end_reading();
         exported
     }
 }
 
 fn within(
-    connection: &Connection,
+    reader: &mut dyn Reader,
+    checkpoints: &[Checkpoint],
     ask: &Ask,
     file: &mut dyn Writer,
     mut tell: Option<&mut dyn FnMut(Progress)>,
@@ -209,7 +208,6 @@ fn within(
         return Err(ExportError::Personal { view: view.name });
     }
     let selection = ask.selection(&view)?;
-    let checkpoints = read_checkpoints(connection)?;
     let read: Vec<_> = checkpoints.iter().filter(|one| view.is_kept_by(&one.projection)).collect();
     let freshness = freshness(&read);
     let stopped =
@@ -218,12 +216,15 @@ fn within(
 
     let of = match tell {
         Some(_) => {
-            let count = connection.query_row(
-                &selection.count(),
-                params_from_iter(&selection.with),
-                |row| row.get::<_, i64>(0),
-            )?;
-            u64::try_from(count).unwrap_or(0)
+            let mut count = 0;
+            let sql = selection.count();
+            reader.select(&sql, &selection.with, &[Kind::Integer], &mut |values| {
+                if let Some(Value::Integer(found)) = values.first() {
+                    count = u64::try_from(*found).unwrap_or(0);
+                }
+                Ok(())
+            })?;
+            count
         }
         None => 0,
     };
@@ -235,31 +236,46 @@ fn within(
         freshness,
         asked: ask.to_string(),
     })?;
-    let mut statement = connection.prepare(sql)?;
-    let mut found = statement.query(params_from_iter(with))?;
-    let mut rows = 0_u64;
-    while let Some(row) = found.next()? {
+    let kinds: Vec<_> = columns.iter().map(|column| column.kind).collect();
+    let (mut rows, mut failed) = (0_u64, None);
+    let read = reader.select(sql, with, &kinds, &mut |values| {
         rows = rows.saturating_add(1);
-        let values = values(row, columns.len())?;
-        let cells = columns.iter().zip(&values).map(|(column, value)| {
-            Cell::of(column.kind, value).ok_or_else(|| ExportError::Value {
-                row: rows,
-                column: column.name.clone(),
-                why: "is not as it was written".into(),
-            })
-        });
-        file.row(&cells.collect::<Result<Vec<_>, _>>()?)?;
+        if let Err(why) = write(file, rows, columns, &values) {
+            failed = Some(why);
+            return Err(DatabaseError::Refused("nobody takes the rows".into()));
+        }
         if let Some(tell) = &mut tell
             && rows.is_multiple_of(REPORT_ROWS)
         {
             tell(Progress { rows, of });
         }
+        Ok(())
+    });
+    if let Some(why) = failed {
+        return Err(why);
     }
+    read?;
     file.finish()?;
     if let Some(tell) = tell {
         tell(Progress { rows, of });
     }
     Ok(Exported { rows, freshness, stopped })
+}
+
+fn write(
+    file: &mut dyn Writer,
+    row: u64,
+    columns: &[Column],
+    values: &[Value],
+) -> Result<(), ExportError> {
+    let cells = columns.iter().zip(values).map(|(column, value)| {
+        Cell::of(column.kind, value).ok_or_else(|| ExportError::Value {
+            row,
+            column: column.name.clone(),
+            why: "is not as it was written".into(),
+        })
+    });
+    file.row(&cells.collect::<Result<Vec<_>, _>>()?)
 }
 
 /// What all of these reflect.

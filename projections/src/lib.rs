@@ -5,13 +5,16 @@
 //! [`export`] writes them as files, [`past`] builds them as they were.
 
 pub mod checkpoint;
+pub mod database;
 pub mod dictionary;
 pub mod dump;
+pub mod edition;
 pub mod export;
 pub mod feed;
 pub mod files;
 pub mod keeper;
 pub mod past;
+pub mod postgres;
 pub mod projection;
 pub mod query;
 pub mod rebuild;
@@ -21,5 +24,6 @@ pub mod sqlite;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod value;
+pub mod verify;
 pub mod views;
 pub mod worker;

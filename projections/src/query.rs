@@ -11,12 +11,10 @@ mod page;
 mod pool;
 mod statistics;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use huzhu_store::port::Position;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -28,13 +26,13 @@ pub use self::page::{Ask, PAGE_ROWS, PAGE_ROWS_MAX, Page};
 use self::pool::Pool;
 pub use self::statistics::{PlanStatistic, StatisticsFilter};
 use crate::checkpoint::Checkpoint;
-use crate::record::Record;
+use crate::database::{Place, Reader};
+use crate::record::{Record, names};
 use crate::rows::DatabaseError;
-use crate::sqlite::{FILE, read_checkpoints, values};
-use crate::value::Value;
+use crate::value::{Kind, Value};
 use crate::worker::{Late, Status, reached};
 
-/// Reads the views of a folder. Cheap to clone.
+/// Reads views. Cheap to clone.
 #[derive(Clone)]
 pub struct Queries {
     pool: Arc<Pool>,
@@ -110,12 +108,12 @@ pub trait Filter: Send + Sync {
 }
 
 impl Queries {
-    /// Reads the views in `folder`, as far as `status` says they are.
+    /// Reads the views in `place`, as far as `status` says they are.
     ///
     /// `readers` questions are answered at a time; others wait within their deadlines.
     #[must_use]
-    pub fn new(folder: &Path, status: watch::Receiver<Arc<Status>>, readers: usize) -> Self {
-        Self { pool: Arc::new(Pool::new(folder.join(FILE), readers)), status }
+    pub fn new(place: Place, status: watch::Receiver<Arc<Status>>, readers: usize) -> Self {
+        Self { pool: Arc::new(Pool::new(place, readers)), status }
     }
 
     /// Where the views are.
@@ -163,16 +161,15 @@ impl Queries {
         &self,
         names: &'static [&'static str],
         wish: Wish,
-        read: impl FnOnce(&Connection) -> Result<T, DatabaseError> + Send + 'static,
+        read: impl FnOnce(&mut dyn Reader) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<Answer<T>, QueryError> {
         if let Some(position) = wish.at_least {
             reached(&mut self.status.clone(), names, position, wish.deadline).await?;
         }
         self.pool
-            .run(wish.deadline, move |views| {
-                let value = read(views)?;
-                let freshness = freshness(&read_checkpoints(views)?, names);
-                Ok(Answer { value, freshness })
+            .run(wish.deadline, move |views, checkpoints| {
+                let freshness = freshness(&checkpoints, names);
+                Ok(Answer { value: read(views)?, freshness })
             })
             .await
     }
@@ -188,7 +185,7 @@ fn freshness(checkpoints: &[Checkpoint], names: &[&str]) -> Freshness {
     }
 }
 
-fn row<R: Record>(views: &Connection, key: &R::Key) -> Result<Option<R>, DatabaseError> {
+fn row<R: Record>(views: &mut dyn Reader, key: &R::Key) -> Result<Option<R>, DatabaseError> {
     let found: Vec<_> =
         R::TABLE.key_columns().map(|column| format!("{} = ?", column.name)).collect();
     let condition = found.join(" AND ");
@@ -198,40 +195,42 @@ fn row<R: Record>(views: &Connection, key: &R::Key) -> Result<Option<R>, Databas
 
 /// The rows that fit, in the order of their keys.
 fn rows<R: Record>(
-    views: &Connection,
+    views: &mut dyn Reader,
     condition: &str,
     with: &[Value],
 ) -> Result<Vec<R>, DatabaseError> {
-    let key: Vec<_> = R::TABLE.key_columns().map(|column| column.name).collect();
-    let (all, name, key) = (columns::<R>(), R::TABLE.name, key.join(", "));
+    let (all, name, key) = (columns::<R>(), R::TABLE.name, names(R::TABLE.key_columns()));
     select(views, &format!("SELECT {all} FROM {name} WHERE {condition} ORDER BY {key}"), with)
 }
 
 fn select<R: Record>(
-    views: &Connection,
+    views: &mut dyn Reader,
     sql: &str,
     with: &[Value],
 ) -> Result<Vec<R>, DatabaseError> {
-    let mut statement = views.prepare_cached(sql)?;
-    let mut found = statement.query(params_from_iter(with))?;
+    let kinds: Vec<_> = R::TABLE.columns.iter().map(|column| column.kind).collect();
     let mut rows = Vec::new();
-    while let Some(row) = found.next()? {
-        rows.push(R::from_values(values(row, R::TABLE.columns.len())?)?);
-    }
+    views.select(sql, with, &kinds, &mut |values| {
+        rows.push(R::from_values(values)?);
+        Ok(())
+    })?;
     Ok(rows)
 }
 
 fn columns<R: Record>() -> String {
-    let names: Vec<_> = R::TABLE.columns.iter().map(|column| column.name).collect();
-    names.join(", ")
+    names(R::TABLE.columns.iter())
 }
 
 /// One number, 0 where there is none.
-fn number(views: &Connection, sql: &str, with: &[Value]) -> Result<u64, DatabaseError> {
-    let mut statement = views.prepare_cached(sql)?;
-    let number: Option<i64> =
-        statement.query_row(params_from_iter(with), |row| row.get(0)).optional()?.flatten();
-    Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+fn number(views: &mut dyn Reader, sql: &str, with: &[Value]) -> Result<u64, DatabaseError> {
+    let mut number = 0;
+    views.select(sql, with, &[Kind::Integer], &mut |values| {
+        if let Some(Value::Integer(found)) = values.first() {
+            number = u64::try_from(*found).unwrap_or(0);
+        }
+        Ok(())
+    })?;
+    Ok(number)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,8 +13,8 @@ use jiff::Timestamp;
 use crate::checkpoint::ViewsError;
 use crate::feed::{Budget, Feed};
 use crate::files::Claim;
-use crate::keeper::{Keeper, tables};
-use crate::sqlite::{Database, Mode};
+use crate::keeper::Keeper;
+use crate::sqlite::{Mode, Sqlite};
 use crate::views;
 
 /// What one transaction takes in at most.
@@ -80,13 +81,11 @@ pub fn build(
     mut tell: impl FnMut(&Progress),
 ) -> Result<Progress, ViewsError> {
     let began = Instant::now();
-    let mut projections = views::all();
-    let tables = tables(&mut projections);
-    let database = Database::open(path, Mode::Build, &tables)?;
+    let database = Box::new(Sqlite::open(path, Mode::Build)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let head = runtime.block_on(feed.head())?;
     let until = until.map_or(head, |until| until.min(head));
-    let mut keeper = Keeper::open(database, projections, feed.store(), head)?;
+    let mut keeper = Keeper::anew(database, Arc::new(views::all), feed.store())?;
     let mut progress = Progress { until, ..Progress::default() };
     while progress.offset < until {
         let left = usize::try_from(until.saturating_sub(progress.offset)).unwrap_or(usize::MAX);
@@ -95,7 +94,7 @@ pub fn build(
         // Where offsets are not dense, the budget alone may go beyond the end.
         events.retain(|event| event.offset <= until);
         let Some(last) = events.last().map(|event| event.offset) else { break };
-        keeper.take(&events, now)?;
+        keeper.take(progress.offset, &events, now)?;
         for view in keeper.checkpoints() {
             if let Some(failure) = view.failure {
                 let (projection, failure) = (view.projection, Box::new(failure));
@@ -108,7 +107,7 @@ pub fn build(
         progress.took = began.elapsed();
         tell(&progress);
     }
-    keeper.database().finish(&tables)?;
+    keeper.finish()?;
     progress.took = began.elapsed();
     tell(&progress);
     Ok(progress)

@@ -47,6 +47,12 @@ impl Table {
     }
 }
 
+/// The names of columns, with commas between them.
+pub(crate) fn names<'a>(columns: impl Iterator<Item = &'a ColumnDef>) -> String {
+    let names: Vec<_> = columns.map(|column| column.name).collect();
+    names.join(", ")
+}
+
 /// What a database holds cannot be a row of the table: it was changed by other hands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a row of {table} is not as it was written")]

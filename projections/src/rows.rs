@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::database::Change;
 use crate::record::{Record, Table, Unfit};
 use crate::value::Value;
 
@@ -24,24 +25,13 @@ pub trait Source {
 
 /// Where changed rows are written to.
 pub trait Sink {
-    /// Writes a row that the table does not have yet.
+    /// Writes a changed row of `table`.
     ///
     /// # Errors
     ///
-    /// [`DatabaseError`]; a row that the table does have is an error too.
-    fn insert(&mut self, table: &'static Table, row: &[Value]) -> Result<(), DatabaseError>;
-    /// Writes a row over the one with the same key.
-    ///
-    /// # Errors
-    ///
-    /// [`DatabaseError`].
-    fn update(&mut self, table: &'static Table, row: &[Value]) -> Result<(), DatabaseError>;
-    /// Removes the row with this key.
-    ///
-    /// # Errors
-    ///
-    /// [`DatabaseError`].
-    fn delete(&mut self, table: &'static Table, key: &[Value]) -> Result<(), DatabaseError>;
+    /// [`DatabaseError`]; an inserted row that is there already, and another one that is not, are
+    /// errors too.
+    fn write(&mut self, table: &'static Table, change: Change) -> Result<(), DatabaseError>;
 }
 
 /// The database of the views does not answer, or not sensibly.
@@ -80,12 +70,12 @@ pub struct Rows<R: Record> {
 struct Held<R> {
     // Absent rows are remembered too, until the commit.
     row: Option<R>,
-    change: Change,
+    fate: Fate,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Change {
-    None,
+enum Fate {
+    Unchanged,
     Inserted,
     Updated,
     Deleted,
@@ -109,7 +99,7 @@ impl<R: Record> Rows<R> {
                 None => {
                     let values = source.load(R::TABLE, &R::key_values(key))?;
                     let row = values.map(R::from_values).transpose()?;
-                    Held { row, change: Change::None }
+                    Held { row, fate: Fate::Unchanged }
                 }
             };
             self.recent.insert(key.clone(), held);
@@ -142,9 +132,9 @@ impl<R: Record> Rows<R> {
         source: &mut dyn Source,
     ) -> Result<Option<&mut R>, DatabaseError> {
         let held = self.held(key, source)?;
-        let fresh = held.row.is_some() && held.change == Change::None;
+        let fresh = held.row.is_some() && held.fate == Fate::Unchanged;
         if fresh {
-            held.change = Change::Updated;
+            held.fate = Fate::Updated;
             self.changed.push(key.clone());
         }
         Ok(self.recent.get_mut(key).and_then(|held| held.row.as_mut()))
@@ -162,14 +152,13 @@ impl<R: Record> Rows<R> {
         otherwise: impl FnOnce() -> R,
     ) -> Result<&mut R, DatabaseError> {
         let held = self.held(key, source)?;
-        let before = held.change;
+        let before = held.fate;
         if held.row.is_none() {
-            held.change =
-                if before == Change::Deleted { Change::Updated } else { Change::Inserted };
-        } else if before == Change::None {
-            held.change = Change::Updated;
+            held.fate = if before == Fate::Deleted { Fate::Updated } else { Fate::Inserted };
+        } else if before == Fate::Unchanged {
+            held.fate = Fate::Updated;
         }
-        if before == Change::None {
+        if before == Fate::Unchanged {
             self.changed.push(key.clone());
         }
         let gone = || DatabaseError::Refused("a row left memory while it was in use".into());
@@ -185,16 +174,16 @@ impl<R: Record> Rows<R> {
     pub fn create(&mut self, row: R) -> Result<(), Taken> {
         let key = row.key();
         let before = self.recent.remove(&key).or_else(|| self.older.remove(&key));
-        let change = match &before {
+        let fate = match &before {
             Some(Held { row: Some(_), .. }) => {
                 self.recent.extend(before.map(|held| (key, held)));
                 return Err(Taken { table: R::TABLE.name });
             }
-            Some(Held { change: Change::Deleted, .. }) => Change::Updated,
-            Some(Held { row: None, .. }) | None => Change::Inserted,
+            Some(Held { fate: Fate::Deleted, .. }) => Fate::Updated,
+            Some(Held { row: None, .. }) | None => Fate::Inserted,
         };
         self.changed.push(key.clone());
-        self.recent.insert(key, Held { row: Some(row), change });
+        self.recent.insert(key, Held { row: Some(row), fate });
         Ok(())
     }
 
@@ -212,8 +201,8 @@ impl<R: Record> Rows<R> {
         let row = held.row.take();
         if row.is_some() {
             // A row that the database never saw needs no deletion, only to be forgotten.
-            let inserted = held.change == Change::Inserted;
-            held.change = if inserted { Change::None } else { Change::Deleted };
+            let inserted = held.fate == Fate::Inserted;
+            held.fate = if inserted { Fate::Unchanged } else { Fate::Deleted };
             self.changed.push(key.clone());
         }
         Ok(row)
@@ -256,14 +245,13 @@ impl<R: Record> Buffer for Rows<R> {
             let Some(held) = self.recent.get(key).or_else(|| self.older.get(key)) else {
                 continue;
             };
-            match (&held.row, held.change) {
-                (_, Change::None) | (None, Change::Inserted | Change::Updated) => {}
-                (Some(row), Change::Inserted) => sink.insert(R::TABLE, &row.values())?,
-                (Some(row), Change::Updated | Change::Deleted) => {
-                    sink.update(R::TABLE, &row.values())?;
-                }
-                (None, Change::Deleted) => sink.delete(R::TABLE, &R::key_values(key))?,
-            }
+            let change = match (&held.row, held.fate) {
+                (_, Fate::Unchanged) | (None, Fate::Inserted | Fate::Updated) => continue,
+                (Some(row), Fate::Inserted) => Change::Insert(row.values()),
+                (Some(row), Fate::Updated | Fate::Deleted) => Change::Update(row.values()),
+                (None, Fate::Deleted) => Change::Delete(R::key_values(key)),
+            };
+            sink.write(R::TABLE, change)?;
         }
         Ok(())
     }
@@ -271,7 +259,7 @@ impl<R: Record> Buffer for Rows<R> {
     fn settle(&mut self) {
         for key in self.changed.drain(..) {
             if let Some(held) = self.recent.get_mut(&key).or_else(|| self.older.get_mut(&key)) {
-                held.change = Change::None;
+                held.fate = Fate::Unchanged;
             }
         }
         if self.recent.len() > ROWS_KEPT {

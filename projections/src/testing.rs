@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken history is a failed test")]
 
+mod server;
 #[cfg(test)]
 pub(crate) mod shown;
 mod year;
@@ -17,6 +18,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+pub use self::server::{Private, Scratch};
 pub use self::year::{Figures, year};
 use crate::projection::Arrived;
 

@@ -5,36 +5,27 @@
 //! database or log that does not answer is asked again, ever more slowly; an event that a view
 //! cannot take stops that view alone.
 
-use std::path::Path;
+mod work;
+
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use huzhu_store::background::stand_back;
 use huzhu_store::port::{Position, StoreId};
 use jiff::Timestamp;
-use tokio::runtime::Runtime;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use self::work::Worker;
 use crate::checkpoint::{Checkpoint, ViewsError};
-use crate::feed::{Budget, Feed};
-use crate::files::Claim;
-use crate::keeper::{Keeper, tables};
-use crate::sqlite::{Database, Mode};
+use crate::database::Place;
+use crate::edition::Edition;
+use crate::feed::Feed;
+use crate::keeper::{Make, Turn};
 use crate::views;
 
-/// What one transaction takes in at most, so that readers are never long behind.
-const LIVE: Budget = Budget { events: 2_000, bytes: 4 * 1024 * 1024 };
-
-/// A batch of more events than one command is likely to make was made by many callers, and more is
-/// on its way: then the worker rests for a moment, which no reader notices.
-const BUSY_EVENTS: usize = 8;
-const REST: Duration = Duration::from_millis(20);
-
-/// The first wait after a failure; it doubles up to [`BACK_OFF_MAX`].
-const BACK_OFF: Duration = Duration::from_millis(50);
-const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+/// How many orders may wait.
+const ORDERS: usize = 16;
 
 /// Where the views are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +34,14 @@ pub struct Status {
     pub store: StoreId,
     /// How far each of them is.
     pub checkpoints: Vec<Checkpoint>,
+    /// Every edition of them: those that serve, that are being built, that are kept.
+    pub editions: Vec<Edition>,
+    /// Where the log ended when it was last asked.
+    pub head: u64,
+    /// How many events a second editions are being built from; 0 if none is.
+    pub built_per_second: u64,
+    /// Whether another process keeps them, and this one waits to take over.
+    pub standing_by: bool,
     /// When the log took the oldest event that is not reflected yet, if one is known: the views
     /// are behind since then.
     pub behind_since: Option<Timestamp>,
@@ -56,32 +55,47 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Views that are being kept. Dropping it ends the worker.
 pub struct Views {
     status: watch::Receiver<Arc<Status>>,
+    orders: mpsc::Sender<Ordered>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Views {
-    /// Keeps the views of the log `feed` in `folder`.
+    /// Keeps the views of the log `feed` in `place`.
     ///
     /// # Errors
     ///
     /// [`ViewsError`] when the views there do not fit the log or the program.
     pub async fn start(
-        folder: &Path,
+        place: Place,
         feed: Box<dyn Feed>,
         clock: Clock,
     ) -> Result<Self, ViewsError> {
-        let claim = Claim::on(folder)?;
+        Self::start_with(Arc::new(views::all), place, feed, clock).await
+    }
+
+    /// Keeps what `make` makes, as [`Self::start`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewsError`].
+    pub async fn start_with(
+        make: Make,
+        place: Place,
+        feed: Box<dyn Feed>,
+        clock: Clock,
+    ) -> Result<Self, ViewsError> {
         let (stop, stopped) = watch::channel(false);
+        let (orders, ordered) = mpsc::channel(ORDERS);
         let (ready, opened) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("views".into()).spawn(move || {
             stand_back();
-            match runtime.block_on(Worker::open(claim, feed, clock, stopped)) {
+            match Worker::open(make, place, feed, clock, runtime, stopped, ordered) {
                 Ok(worker) => {
                     // Who started it may have gone; then the worker ends at once.
-                    let _ = ready.send(Ok(worker.told.subscribe()));
-                    worker.work(&runtime);
+                    let _ = ready.send(Ok(worker.watch()));
+                    worker.work();
                 }
                 Err(error) => {
                     let _ = ready.send(Err(error));
@@ -91,7 +105,22 @@ impl Views {
         let status = opened
             .await
             .map_err(|_| ViewsError::Files("the worker ended before it began".into()))??;
-        Ok(Self { status, stop, thread: Some(thread) })
+        Ok(Self { status, orders, stop, thread: Some(thread) })
+    }
+
+    /// Asks the worker to do something beside its work, and waits until it did.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub async fn order(&self, order: Order) -> Result<(), Refused> {
+        self.orders().order(order).await
+    }
+
+    /// What takes orders for the worker.
+    #[must_use]
+    pub fn orders(&self) -> Orders {
+        Orders(self.orders.clone())
     }
 
     /// Where the views are.
@@ -136,6 +165,63 @@ impl Drop for Views {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Takes orders for the worker. Cheap to clone.
+#[derive(Clone)]
+pub struct Orders(mpsc::Sender<Ordered>);
+
+impl Orders {
+    /// Asks the worker to do something beside its work, and waits until it did.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub async fn order(&self, order: Order) -> Result<(), Refused> {
+        let (done, answer) = oneshot::channel();
+        self.0.send(Ordered { order, done }).await.map_err(|_| Refused::Ended)?;
+        answer.await.map_err(|_| Refused::Ended)?
+    }
+}
+
+/// What the worker can be asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Build another edition of a view beside the one that serves, and let it serve then.
+    Rebuild {
+        /// Which view.
+        view: String,
+    },
+    /// Try the event again at which a view stands still.
+    Retry {
+        /// Which view.
+        view: String,
+    },
+    /// Let the edition of a view serve again that served before.
+    GoBack {
+        /// Which view.
+        view: String,
+    },
+}
+
+/// Why the worker does not do what it was asked to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It cannot be done.
+    #[error(transparent)]
+    Turn(#[from] Turn),
+    /// Another process keeps the views.
+    #[error("another process keeps the views")]
+    StandingBy,
+    /// Nobody keeps the views any more.
+    #[error("the views are not kept any more")]
+    Ended,
+}
+
+/// An order, and who waits for it.
+struct Ordered {
+    order: Order,
+    done: oneshot::Sender<Result<(), Refused>>,
 }
 
 /// Why views do not reflect a position yet.
@@ -212,114 +298,6 @@ fn verdict(status: &Status, names: &[&str], wanted: u64) -> Result<(), Late> {
         }
     }
     Ok(())
-}
-
-struct Worker {
-    keeper: Keeper,
-    feed: Box<dyn Feed>,
-    clock: Clock,
-    told: watch::Sender<Arc<Status>>,
-    stopped: watch::Receiver<bool>,
-    _claim: Claim,
-}
-
-impl Worker {
-    async fn open(
-        claim: Claim,
-        mut feed: Box<dyn Feed>,
-        clock: Clock,
-        stopped: watch::Receiver<bool>,
-    ) -> Result<Self, ViewsError> {
-        let mut projections = views::all();
-        let database = Database::open(&claim.file(), Mode::Live, &tables(&mut projections))?;
-        let (store, head) = (feed.store(), feed.head().await?);
-        let keeper = Keeper::open(database, projections, store, head)?;
-        let checkpoints = keeper.checkpoints();
-        let status = Status { store, checkpoints, behind_since: None, trouble: None };
-        let told = watch::Sender::new(Arc::new(status));
-        Ok(Self { keeper, feed, clock, told, stopped, _claim: claim })
-    }
-
-    fn work(mut self, runtime: &Runtime) {
-        let mut stopped = self.stopped.clone();
-        runtime.block_on(async {
-            let mut wait = BACK_OFF;
-            loop {
-                let step = tokio::select! {
-                    biased;
-                    // Also when nobody is left who could ask to stop.
-                    _ = stopped.wait_for(|stopped| *stopped) => return,
-                    step = self.step() => step,
-                };
-                match step {
-                    Ok(()) => wait = BACK_OFF,
-                    Err(trouble) => {
-                        tracing::warn!(%trouble, "the views wait");
-                        self.tell(None, Some(trouble.to_string()));
-                        tokio::select! {
-                            _ = stopped.wait_for(|stopped| *stopped) => return,
-                            () = tokio::time::sleep(wait) => {}
-                        }
-                        wait = wait.saturating_mul(2).min(BACK_OFF_MAX);
-                    }
-                }
-            }
-        });
-    }
-
-    /// Takes in what is there, or waits for something.
-    async fn step(&mut self) -> Result<(), ViewsError> {
-        let Some(offset) = self.keeper.wants_after() else {
-            // Every view stands still; only a new program can go on.
-            return std::future::pending().await;
-        };
-        let events = self.feed.after(offset, LIVE).await?;
-        let Some(first) = events.first() else {
-            self.tell(None, None);
-            return Ok(self.feed.grown(offset).await?);
-        };
-        self.tell(Some(first.recorded_at), None);
-        let stopped_before = self.standing_still();
-        self.keeper.take(&events, (self.clock)())?;
-        let caught_up = events.len() < LIVE.events;
-        self.tell(Some(first.recorded_at).filter(|_| !caught_up), None);
-        if self.standing_still() > stopped_before {
-            self.report();
-        }
-        if caught_up && events.len() > BUSY_EVENTS {
-            tokio::time::sleep(REST).await;
-        }
-        Ok(())
-    }
-
-    fn standing_still(&self) -> usize {
-        self.keeper.checkpoints().iter().filter(|view| view.failure.is_some()).count()
-    }
-
-    fn report(&self) {
-        for view in self.keeper.checkpoints() {
-            if let Some(failure) = view.failure {
-                tracing::error!(
-                    view = view.projection,
-                    offset = failure.offset,
-                    stream = failure.stream,
-                    revision = failure.revision,
-                    event = failure.event,
-                    why = failure.why,
-                    "a view stands still"
-                );
-            }
-        }
-    }
-
-    fn tell(&self, behind_since: Option<Timestamp>, trouble: Option<String>) {
-        self.told.send_replace(Arc::new(Status {
-            store: self.feed.store(),
-            checkpoints: self.keeper.checkpoints(),
-            behind_since,
-            trouble,
-        }));
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@
 
 use std::process::Command;
 
+use huzhu_projections::database::Place;
+use huzhu_projections::dump::dump;
 use huzhu_tests::facts::{illness, receipt, written};
 use huzhu_tests::people::person;
 use huzhu_tests::program::{Program, program};
@@ -238,10 +240,9 @@ fn views_built_anew_are_the_live_ones_to_the_byte() {
             String::from_utf8(run.stdout).unwrap()
         };
         let shown = || {
-            let path = program_run.folder().join(huzhu_projections::sqlite::FILE);
-            let connection = huzhu_projections::sqlite::open_to_read(&path).unwrap();
+            let place = Place::Folder(program_run.folder().to_owned());
             let mut rows = Vec::new();
-            huzhu_projections::dump::dump(&connection, &mut rows).unwrap();
+            dump(place.open_to_read().unwrap().as_mut(), &mut rows).unwrap();
             String::from_utf8(rows).unwrap()
         };
         let live = shown();

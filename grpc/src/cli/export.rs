@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use huzhu_projections::database::Place;
 use huzhu_projections::export::{self, Ask, Csv, Exported, Source, Span, Writer, Xlsx};
 use tempfile::NamedTempFile;
 
@@ -62,6 +63,9 @@ pub(super) struct Export {
     /// The data folder.
     #[arg(long, default_value = "data", env = "HUZHU_DATA")]
     data: PathBuf,
+    /// The PostgreSQL database of the views, if they are not in the data folder.
+    #[arg(long, value_name = "URL", env = "HUZHU_VIEWS", hide_env_values = true)]
+    views: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,7 +77,8 @@ enum Format {
 }
 
 pub(super) fn run(asked: Export) -> Result<(), Failure> {
-    let source = Source::open(&asked.data).map_err(Failure::of)?;
+    let place = Place::of(&asked.data, asked.views.as_deref()).map_err(Failure::of)?;
+    let source = Source::open(&place).map_err(Failure::of)?;
     let Some(view) = asked.view else {
         for view in export::views() {
             let personal = if view.personal { " PERSONAL DATA" } else { "" };

@@ -19,6 +19,10 @@ pub(super) struct Serve {
     /// The data folder; made if there is none.
     #[arg(long, default_value = "data", env = "HUZHU_DATA")]
     data: PathBuf,
+    /// Keep the views in this PostgreSQL database, such as postgres://huzhu@127.0.0.1/huzhu, rather
+    /// than in the data folder.
+    #[arg(long, value_name = "URL", env = "HUZHU_VIEWS", hide_env_values = true)]
+    views: Option<String>,
     /// Where calls are taken.
     #[arg(long, default_value = "127.0.0.1:50051", env = "HUZHU_LISTEN")]
     listen: SocketAddr,
@@ -68,6 +72,7 @@ pub(super) fn run(serve: Serve) -> Result<(), Failure> {
     log(serve.log_format);
     let config = Config {
         data: serve.data,
+        views: serve.views,
         listen: serve.listen,
         metrics: serve.metrics,
         in_flight_max: usize::try_from(serve.in_flight_max).unwrap_or(usize::MAX),

@@ -4,10 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use huzhu_projections::database::Place;
 use huzhu_projections::dictionary;
+use huzhu_projections::edition::editions;
 use huzhu_projections::feed::EmbeddedFeed;
 use huzhu_projections::rebuild::rebuild;
-use huzhu_projections::sqlite::{open_to_read, read_checkpoints};
 use huzhu_store::embedded::EmbeddedStore;
 
 use super::Failure;
@@ -31,6 +32,9 @@ pub(super) enum Views {
         /// The data folder.
         #[arg(long, default_value = "data", env = "HUZHU_DATA")]
         data: PathBuf,
+        /// The PostgreSQL database of the views, if they are not in the data folder.
+        #[arg(long, value_name = "URL", env = "HUZHU_VIEWS", hide_env_values = true)]
+        views: Option<String>,
     },
     /// Print the data dictionary: every table and view, each column with its type and meaning, and
     /// which of them are personal data.
@@ -77,15 +81,23 @@ pub(super) fn run(views: &Views) -> Result<(), Failure> {
             Ok(())
         }
         Views::At(asked) => super::past::run(asked),
-        Views::Status { data } => {
-            let views = open_to_read(&data.join("views.db")).map_err(Failure::of)?;
-            for view in read_checkpoints(&views).map_err(Failure::of)? {
+        Views::Status { data, views } => {
+            let place = Place::of(data, views.as_deref()).map_err(Failure::of)?;
+            let mut views = place.open_to_read().map_err(Failure::of)?;
+            for edition in editions(views.as_mut()).map_err(Failure::of)? {
+                let view = edition.checkpoint;
                 let offset = view.position().map_or(0, |position| position.offset);
                 let state = view.failure.map_or_else(
                     || "goes on".to_owned(),
                     |failure| format!("stands still: {failure:?}"),
                 );
-                say!("{:<20} version {:<3} at {offset:<12} {state}", view.projection, view.version);
+                say!(
+                    "{:<16} edition {:<3} {:<9} version {:<3} at {offset:<12} {state}",
+                    view.projection,
+                    edition.number,
+                    edition.role,
+                    view.version
+                );
             }
             Ok(())
         }

@@ -220,7 +220,7 @@ impl<'v> Condition<'v> {
             (None, "=") => format!("{name} IS NULL"),
             (None, _) => format!("{name} IS NOT NULL"),
             // What is absent is not the value either.
-            (Some(_), "!=") => format!("{name} IS NOT ?"),
+            (Some(_), "!=") => format!("{name} IS DISTINCT FROM ?"),
             (Some(_), operator) => format!("{name} {operator} ?"),
         }
     }

@@ -1,12 +1,14 @@
 use std::io::Cursor;
+use std::sync::Arc;
 
 use calamine::{Data, Reader, Xlsx as Opened};
 use jiff::civil::date;
 use tempfile::TempDir;
 
 use super::*;
-use crate::keeper::{Keeper, tables};
-use crate::sqlite::{Database, Mode};
+use crate::database::Place;
+use crate::keeper::Keeper;
+use crate::sqlite::{Mode, Sqlite};
 use crate::testing::{Figures, History, STORE, time, year};
 use crate::value::Kind;
 
@@ -24,12 +26,12 @@ fn world() -> World {
 
 fn world_of(history: &History, events: usize) -> World {
     let folder = tempfile::tempdir().unwrap();
-    let mut projections = crate::views::all();
     let path = folder.path().join(FILE);
-    let database = Database::open(&path, Mode::Live, &tables(&mut projections)).unwrap();
-    let mut keeper = Keeper::open(database, projections, STORE, u64::MAX).unwrap();
-    keeper.take(&history.events()[..events], time(1)).unwrap();
-    let source = Source::open(folder.path()).unwrap();
+    let database = Box::new(Sqlite::open(&path, Mode::Live).unwrap());
+    let head = u64::try_from(history.events().len()).unwrap();
+    let mut keeper = Keeper::open(database, Arc::new(crate::views::all), STORE, head).unwrap();
+    keeper.take(0, &history.events()[..events], time(1)).unwrap();
+    let source = Source::open(&Place::Folder(folder.path().to_owned())).unwrap();
     World { folder, keeper, source }
 }
 
@@ -249,7 +251,7 @@ struct Meanwhile<'w> {
 
 impl Writer for Meanwhile<'_> {
     fn begin(&mut self, _: &Heading) -> Result<(), ExportError> {
-        self.keeper.take(self.events, time(1))?;
+        self.keeper.take(self.keeper.wants_after().unwrap_or(0), self.events, time(1))?;
         Ok(())
     }
 
@@ -276,7 +278,11 @@ fn an_export_shows_one_moment_while_the_views_go_on() {
     assert_eq!(before.rows, file.rows);
     assert_eq!(told, [Progress { rows: before.rows, of: before.rows }]);
     let ask = Ask { columns: texts(&["claim"]), ..of("approval_steps") };
-    let after = World { source: Source::open(folder.path()).unwrap(), folder, keeper };
+    let after = World {
+        source: Source::open(&Place::Folder(folder.path().to_owned())).unwrap(),
+        folder,
+        keeper,
+    };
     let rows = csv(&after, &ask).unwrap().lines().count() - 1;
     assert!(u64::try_from(rows).unwrap() > before.rows, "{rows}");
 }

@@ -5,7 +5,8 @@ use huzhu_store::port::EventStore;
 
 use super::*;
 use crate::dump::dump;
-use crate::sqlite::{open_to_read, read_checkpoints};
+use crate::edition::serving;
+use crate::sqlite::Reading;
 use crate::testing::{Figures, History, year};
 
 const BEGAN: i64 = 1_400_000_000;
@@ -36,7 +37,7 @@ fn at(log: &Path, out: &Path, place: Place) -> Result<Past, PastError> {
 
 fn shown(folder: &Path) -> String {
     let mut text = Vec::new();
-    dump(&open_to_read(&folder.join(FILE)).unwrap(), &mut text).unwrap();
+    dump(&mut Reading::open(&folder.join(FILE)).unwrap(), &mut text).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -73,7 +74,7 @@ fn the_same_place_of_the_same_log_gives_the_same_bytes() {
     let other = out.path().join("other");
     at(data.path(), &other, Place::Offset(until.saturating_sub(40))).unwrap();
     assert_ne!(shown(&first), shown(&other));
-    for view in read_checkpoints(&open_to_read(&first.join(FILE)).unwrap()).unwrap() {
+    for view in serving(&mut Reading::open(&first.join(FILE)).unwrap()).unwrap() {
         assert_eq!(view.position(), Some(once.position), "{}", view.projection);
     }
 }

@@ -85,7 +85,7 @@ pub struct BatchInFull {
 
 /// An organisation and everything below it.
 const BELOW: &str = "WITH RECURSIVE below (organisation) AS (
-        VALUES (?1)
+        SELECT organisation FROM organisations WHERE organisation = ?1
         UNION SELECT o.organisation FROM organisations o JOIN below b ON o.parent = b.organisation)";
 
 impl Queries {

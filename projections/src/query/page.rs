@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 
-use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
 use super::{Listed, QueryError, columns, select};
+use crate::database::Reader;
 use crate::record::Record;
 use crate::rows::DatabaseError;
 use crate::value::Value;
@@ -86,7 +86,7 @@ impl<R: Listed> List<R> {
         Ok(Self { sql, with, rows, order, seal, of: PhantomData })
     }
 
-    pub(super) fn read(&self, views: &Connection) -> Result<Page<R>, DatabaseError> {
+    pub(super) fn read(&self, views: &mut dyn Reader) -> Result<Page<R>, DatabaseError> {
         let mut rows: Vec<R> = select(views, &self.sql, &self.with)?;
         let more = rows.len() > self.rows;
         rows.truncate(self.rows);

@@ -2,15 +2,14 @@
 
 use huzhu_domain::id::PlanCode;
 use huzhu_domain::money::Money;
-use rusqlite::{Connection, Row, params_from_iter};
 use rust_decimal::Decimal;
 
 use super::page::{self, Ask, PAGE_ROWS, PAGE_ROWS_MAX, Page};
 use super::{Answer, Queries, QueryError, Wish};
+use crate::database::Reader;
 use crate::record::Unfit;
 use crate::rows::DatabaseError;
-use crate::sqlite::values;
-use crate::value::{Column, Value};
+use crate::value::{Column, Kind, Value};
 
 /// Figures of one plan in one district and month.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +84,23 @@ pub struct StatisticsFilter {
     pub until_month: Option<String>,
 }
 
-const COLUMNS: usize = 15;
+const COLUMNS: [Kind; 15] = [
+    Kind::Text,
+    Kind::Text,
+    Kind::Text,
+    Kind::Integer,
+    Kind::Fen,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Fen,
+    Kind::Fen,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+    Kind::Integer,
+];
 
 impl StatisticsFilter {
     fn conditions(&self) -> Vec<(&'static str, Value)> {
@@ -161,21 +176,20 @@ fn sql(condition: &str, rows: u32) -> String {
 }
 
 fn read(
-    views: &Connection,
+    views: &mut dyn Reader,
     sql: &str,
     with: &[Value],
 ) -> Result<Vec<PlanStatistic>, DatabaseError> {
-    let mut statement = views.prepare_cached(sql)?;
-    let mut found = statement.query(params_from_iter(with))?;
     let mut statistics = Vec::new();
-    while let Some(row) = found.next()? {
-        statistics.push(statistic(row)?);
-    }
+    views.select(sql, with, &COLUMNS, &mut |values| {
+        statistics.push(statistic(values)?);
+        Ok(())
+    })?;
     Ok(statistics)
 }
 
-fn statistic(row: &Row<'_>) -> Result<PlanStatistic, DatabaseError> {
-    let mut cells = values(row, COLUMNS)?.into_iter();
+fn statistic(values: Vec<Value>) -> Result<PlanStatistic, DatabaseError> {
+    let mut cells = values.into_iter();
     let mut cell = || cells.next().unwrap_or(Value::Null);
     Ok(PlanStatistic {
         plan: fit(cell())?,

@@ -12,8 +12,8 @@ use jiff::civil::date;
 use tempfile::TempDir;
 
 use super::*;
-use crate::keeper::{Keeper, tables};
-use crate::sqlite::{Database, Mode};
+use crate::keeper::Keeper;
+use crate::sqlite::{FILE, Mode, Sqlite};
 use crate::testing::{Figures, History, STORE, time, year};
 use crate::views;
 use crate::views::claims::{Claim, ClaimState, StepOutcome};
@@ -35,18 +35,26 @@ fn wish() -> Wish {
 
 fn world(history: &History) -> World {
     let folder = tempfile::tempdir().unwrap();
-    let mut projections = views::all();
     let path = folder.path().join(FILE);
-    let database = Database::open(&path, Mode::Live, &tables(&mut projections)).unwrap();
+    let database = Box::new(Sqlite::open(&path, Mode::Live).unwrap());
     let offset = u64::try_from(history.events().len()).unwrap();
-    let mut keeper = Keeper::open(database, projections, STORE, offset).unwrap();
-    keeper.take(history.events(), time(1)).unwrap();
+    let mut keeper = Keeper::open(database, Arc::new(views::all), STORE, offset).unwrap();
+    keeper.take(0, history.events(), time(1)).unwrap();
     let checkpoints = keeper.checkpoints();
     assert!(checkpoints.iter().all(|view| view.failure.is_none()), "{checkpoints:?}");
-    let status = Status { store: STORE, checkpoints, behind_since: None, trouble: None };
+    let status = Status {
+        store: STORE,
+        editions: keeper.editions().cloned().collect(),
+        checkpoints,
+        head: offset,
+        built_per_second: 0,
+        standing_by: false,
+        behind_since: None,
+        trouble: None,
+    };
     let (told, status) = watch::channel(Arc::new(status));
     drop(told);
-    let queries = Queries::new(folder.path(), status, 2);
+    let queries = Queries::new(Place::Folder(folder.path().to_owned()), status, 2);
     World { _folder: folder, queries, head: Position { store: STORE, offset } }
 }
 

@@ -4,10 +4,12 @@ use huzhu_store::memory::MemoryStore;
 use huzhu_store::port::EventStore;
 
 use super::*;
+use crate::database::Place;
 use crate::dump::{digest, dump};
 use crate::feed::PortFeed;
-use crate::sqlite::{FILE, open_to_read};
+use crate::sqlite::{FILE, Reading};
 use crate::testing::{Figures, History, STORE, time, year};
+use crate::value::{Kind, Value};
 
 fn feed(history: &History) -> PortFeed {
     let store = MemoryStore::new(STORE.0, || time(1));
@@ -20,7 +22,8 @@ fn feed(history: &History) -> PortFeed {
 
 fn shown(folder: &Path) -> String {
     let mut text = Vec::new();
-    dump(&open_to_read(&folder.join(FILE)).unwrap(), &mut text).unwrap();
+    let mut views = Place::Folder(folder.to_owned()).open_to_read().unwrap();
+    dump(views.as_mut(), &mut text).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -31,17 +34,16 @@ fn rebuilt_views_are_the_live_ones_byte_for_byte() {
     let history = year(SMALL);
     let mut feed = feed(&history);
     let live = tempfile::tempdir().unwrap();
-    let mut projections = views::all();
-    let database =
-        Database::open(&live.path().join(FILE), Mode::Live, &tables(&mut projections)).unwrap();
-    let mut keeper = Keeper::open(database, projections, STORE, u64::MAX).unwrap();
+    let database = Box::new(Sqlite::open(&live.path().join(FILE), Mode::Live).unwrap());
+    let head = u64::try_from(history.events().len()).unwrap();
+    let mut keeper = Keeper::open(database, Arc::new(views::all), STORE, head).unwrap();
     for batch in history.events().chunks(17) {
         // As the log hands them out, with its own times.
         let offset = batch[0].offset - 1;
         let budget = Budget { events: batch.len(), bytes: usize::MAX };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let events = runtime.block_on(feed.after(offset, budget)).unwrap();
-        keeper.take(&events, time(1)).unwrap();
+        keeper.take(offset, &events, time(1)).unwrap();
     }
     drop(keeper);
 
@@ -65,20 +67,24 @@ fn a_rebuild_takes_the_place_of_what_was_there_and_goes_on_from_there() {
     rebuild(folder.path(), &mut feed, None, time(1), |_| ()).unwrap();
     assert_ne!(part, shown(folder.path()));
 
-    let mut projections = views::all();
     let path = folder.path().join(FILE);
-    let database = Database::open(&path, Mode::Live, &tables(&mut projections)).unwrap();
+    let database = Box::new(Sqlite::open(&path, Mode::Live).unwrap());
     let head = u64::try_from(history.events().len()).unwrap();
-    let mut keeper = Keeper::open(database, projections, STORE, head).unwrap();
+    let mut keeper = Keeper::open(database, Arc::new(views::all), STORE, head).unwrap();
     assert_eq!(keeper.wants_after(), Some(head));
-    keeper.take(&[], time(1)).unwrap();
-    let plan = "SELECT count(*) FROM plan_statistics";
-    let rows: i64 = keeper.database().connection().query_row(plan, [], |row| row.get(0)).unwrap();
-    assert!(rows > 0);
+    let mut count = |sql: &str| {
+        let mut found = 0;
+        let mut take = |values: Vec<Value>| {
+            let [Value::Integer(number)] = values.as_slice() else { panic!("{values:?}") };
+            found = *number;
+            Ok(())
+        };
+        keeper.database().reader().select(sql, &[], &[Kind::Integer], &mut take).unwrap();
+        found
+    };
+    assert!(count("SELECT count(*) FROM plan_statistics") > 0);
     let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
-    let rows: i64 =
-        keeper.database().connection().query_row(indexes, [], |row| row.get(0)).unwrap();
-    assert!(rows > 20, "{rows} indexes");
+    assert!(count(indexes) > 20);
 }
 
 #[test]
@@ -89,7 +95,7 @@ fn views_as_they_were_at_a_position_are_the_same_whenever_they_are_built() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("at.db");
         build(&path, feed, Some(until), time(1), |_| ()).unwrap();
-        digest(&open_to_read(&path).unwrap()).unwrap()
+        digest(&mut Reading::open(&path).unwrap()).unwrap()
     };
     let then = build_at(&mut feed, 333);
     assert_eq!(build_at(&mut feed, 333), then);

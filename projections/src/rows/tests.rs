@@ -42,24 +42,24 @@ impl Source for Shelf {
 }
 
 impl Sink for Shelf {
-    fn insert(&mut self, _: &'static Table, row: &[Value]) -> Result<(), DatabaseError> {
-        self.done.push(format!("insert {row:?}"));
-        match self.rows.insert(row[..1].to_vec(), row.to_vec()) {
-            None => Ok(()),
-            Some(_) => Err(DatabaseError::Refused("it is there".into())),
+    fn write(&mut self, _: &'static Table, change: Change) -> Result<(), DatabaseError> {
+        let refused = |why: &str| DatabaseError::Refused(why.into());
+        match change {
+            Change::Insert(row) => {
+                self.done.push(format!("insert {row:?}"));
+                let before = self.rows.insert(row[..1].to_vec(), row);
+                if before.is_none() { Ok(()) } else { Err(refused("it is there")) }
+            }
+            Change::Update(row) => {
+                self.done.push(format!("update {row:?}"));
+                let before = self.rows.insert(row[..1].to_vec(), row);
+                before.map(|_| ()).ok_or_else(|| refused("it is not there"))
+            }
+            Change::Delete(key) => {
+                self.done.push(format!("delete {key:?}"));
+                self.rows.remove(&key).map(|_| ()).ok_or_else(|| refused("it is not there"))
+            }
         }
-    }
-
-    fn update(&mut self, _: &'static Table, row: &[Value]) -> Result<(), DatabaseError> {
-        self.done.push(format!("update {row:?}"));
-        let before = self.rows.insert(row[..1].to_vec(), row.to_vec());
-        before.map(|_| ()).ok_or_else(|| DatabaseError::Refused("it is not there".into()))
-    }
-
-    fn delete(&mut self, _: &'static Table, key: &[Value]) -> Result<(), DatabaseError> {
-        self.done.push(format!("delete {key:?}"));
-        let before = self.rows.remove(key);
-        before.map(|_| ()).ok_or_else(|| DatabaseError::Refused("it is not there".into()))
     }
 }
 

@@ -2,32 +2,16 @@
 
 use std::fmt::Write;
 
-use crate::record::{ColumnDef, Table};
+use crate::edition::physical;
+use crate::record::{ColumnDef, Table, names};
 use crate::value::Kind;
-use crate::views::joined::{Dialect, JOINED};
+use crate::views::joined::{Dialect, Joined};
 
 /// Raised when the tables that stand beside the views change.
-pub(super) const LAYOUT: i64 = 1;
+pub(super) const LAYOUT: i64 = 2;
 
-/// How far each projection is. `offset` is 0 before the first event.
-pub(super) const PROJECTIONS: &str = "
-    CREATE TABLE projections (
-        projection      TEXT    NOT NULL PRIMARY KEY,
-        version         INTEGER NOT NULL, -- the program's, when it began
-        store           TEXT    NOT NULL, -- which log it reads
-        position        INTEGER NOT NULL, -- the last event it reflects; 0 before the first
-        recorded_at     TEXT,             -- when the log took that event
-        failed_position INTEGER,          -- the event it does not get past, if there is one
-        failed_stream   TEXT,
-        failed_revision INTEGER,
-        failed_event    TEXT,
-        failed_why      TEXT,
-        failed_since    TEXT
-    ) STRICT, WITHOUT ROWID;
-";
-
-pub(super) fn create_table(table: &Table) -> String {
-    let mut sql = format!("CREATE TABLE {} ( --{}", table.name, comment(table.about));
+pub(super) fn create_table(name: &str, table: &Table) -> String {
+    let mut sql = format!("CREATE TABLE {name} ( --{}", comment(table.about));
     for column in table.columns {
         let null = if column.nullable { "" } else { " NOT NULL" };
         let personal = if column.personal { " PERSONAL DATA" } else { "" };
@@ -40,30 +24,19 @@ pub(super) fn create_table(table: &Table) -> String {
             comment(column.about)
         );
     }
-    let _ = write!(sql, "\n    PRIMARY KEY ({})\n) STRICT;", names(table.key_columns()));
+    let _ = write!(sql, "\n    PRIMARY KEY ({})\n) STRICT", names(table.key_columns()));
     sql
 }
 
-pub(super) fn create_indexes(table: &Table) -> String {
-    let indexes = table.indexes.iter().zip(1..).map(|(columns, number)| {
-        format!("CREATE INDEX IF NOT EXISTS {0}_by_{number} ON {0} ({columns});", table.name)
-    });
-    indexes.collect()
-}
-
-pub(super) fn create_joined() -> String {
-    let mut sql = String::new();
-    for joined in JOINED {
-        let (table, query) = (joined.table, joined.sql(Dialect::Sqlite));
+pub(super) fn create_joined(joined: &Joined) -> String {
+    let (table, query) = (joined.table, joined.sql(Dialect::Sqlite));
+    let mut sql = format!("CREATE VIEW {} ( --{}", table.name, comment(table.about));
+    for (column, number) in table.columns.iter().zip(1..) {
+        let comma = if number == table.columns.len() { "" } else { "," };
         // Writing to a String cannot fail.
-        let _ =
-            write!(sql, "CREATE VIEW IF NOT EXISTS {} ( --{}", table.name, comment(table.about));
-        for (column, number) in table.columns.iter().zip(1..) {
-            let comma = if number == table.columns.len() { "" } else { "," };
-            let _ = write!(sql, "\n    {}{comma} --{}", column.name, comment(column.about));
-        }
-        let _ = write!(sql, "\n) AS\n{query};\n");
+        let _ = write!(sql, "\n    {}{comma} --{}", column.name, comment(column.about));
     }
+    let _ = write!(sql, "\n) AS\n{query}");
     sql
 }
 
@@ -72,11 +45,6 @@ const fn sql_type(column: &ColumnDef) -> &'static str {
         Kind::Integer | Kind::Boolean | Kind::Fen => "INTEGER",
         Kind::Text | Kind::Decimal | Kind::Date | Kind::Timestamp | Kind::Json => "TEXT",
     }
-}
-
-fn names(columns: impl Iterator<Item = &'static ColumnDef>) -> String {
-    let names: Vec<_> = columns.map(|column| column.name).collect();
-    names.join(", ")
 }
 
 fn comment(about: &str) -> String {
@@ -92,7 +60,7 @@ pub(super) struct Statements {
 }
 
 impl Statements {
-    pub(super) fn of(table: &'static Table) -> Self {
+    pub(super) fn of(edition: u32, table: &'static Table) -> Self {
         let all = names(table.columns.iter());
         let found: Vec<_> =
             table.key_columns().zip(1..).map(|(key, n)| format!("{} = ?{n}", key.name)).collect();
@@ -105,7 +73,7 @@ impl Statements {
             .skip(table.key)
             .map(|(column, n)| format!("{} = ?{n}", column.name))
             .collect();
-        let name = table.name;
+        let name = physical(table.name, edition);
         Self {
             select: format!("SELECT {all} FROM {name} WHERE {found}"),
             insert: format!("INSERT INTO {name} ({all}) VALUES ({})", places.join(", ")),

@@ -1,12 +1,14 @@
 //! The views of a history, asked in SQL as an analyst would.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tempfile::TempDir;
 
 use super::{History, STORE, time};
-use crate::keeper::{Keeper, tables};
-use crate::sqlite::{Database, FILE, Mode, open_to_read};
+use crate::keeper::Keeper;
+use crate::sqlite::{FILE, Mode, Sqlite};
 use crate::views;
 
 /// The views of a history.
@@ -19,19 +21,18 @@ pub(crate) struct Shown {
 #[track_caller]
 pub(crate) fn shown(history: &History) -> Shown {
     let folder = tempfile::tempdir().unwrap();
-    let mut projections = views::all();
     let path = folder.path().join(FILE);
-    let database = Database::open(&path, Mode::Live, &tables(&mut projections)).unwrap();
+    let database = Box::new(Sqlite::open(&path, Mode::Live).unwrap());
     let head = u64::try_from(history.events().len()).unwrap();
-    let mut keeper = Keeper::open(database, projections, STORE, head).unwrap();
+    let mut keeper = Keeper::open(database, Arc::new(views::all), STORE, head).unwrap();
     // More than one batch, so that rows are read back from the database too.
     for events in history.events().chunks(97) {
-        keeper.take(events, time(1)).unwrap();
+        keeper.take(events[0].offset.saturating_sub(1), events, time(1)).unwrap();
     }
     for view in keeper.checkpoints() {
         assert_eq!(view.failure, None, "{}", view.projection);
     }
-    Shown { views: open_to_read(&path).unwrap(), _folder: folder }
+    Shown { views: Connection::open(&path).unwrap(), _folder: folder }
 }
 
 impl Shown {

@@ -202,7 +202,7 @@ impl Claims {
     /// Remembers the day of the last event, for ages.
     fn reflect(&mut self, event: &Arrived, source: &mut dyn Source) -> Result<(), Stop> {
         let recorded_on = beijing_date(event.recorded_at);
-        let day = self.day.edit_or(&(1,), source, || ClaimsDay { only: 1, recorded_on })?;
+        let day = self.day.edit_or(&(1,), source, || ClaimsDay { number: 1, recorded_on })?;
         day.recorded_on = recorded_on;
         Ok(())
     }

@@ -8,14 +8,20 @@ use huzhu_store::memory::MemoryStore;
 use huzhu_store::port::EventStore;
 use jiff::civil::date;
 
+use std::path::Path;
+use std::time::Duration;
+
 use super::*;
 use crate::dump::digest;
 use crate::feed::PortFeed;
 use crate::rebuild::rebuild;
-use crate::sqlite::{FILE, open_to_read};
 use crate::testing::{Figures, STORE, time, year};
 
 const SMALL: Figures = Figures { units: 1, members: 40, one_claim_of: 2 };
+
+fn place(folder: &Path) -> Place {
+    Place::Folder(folder.to_owned())
+}
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
@@ -27,7 +33,7 @@ fn clock() -> Clock {
 
 async fn start(folder: &Path, store: &Arc<MemoryStore>) -> Views {
     let feed = PortFeed::new(Arc::clone(store) as Arc<dyn EventStore>);
-    Views::start(folder, Box::new(feed), clock()).await.unwrap()
+    Views::start(place(folder), Box::new(feed), clock()).await.unwrap()
 }
 
 fn store() -> Arc<MemoryStore> {
@@ -57,7 +63,7 @@ async fn the_views_follow_the_log_across_restarts() {
     .await
     .unwrap()
     .unwrap();
-    let shown = |folder: &Path| digest(&open_to_read(&folder.join(FILE)).unwrap()).unwrap();
+    let shown = |folder: &Path| digest(place(folder).open_to_read().unwrap().as_mut()).unwrap();
     assert_eq!(shown(folder.path()), shown(fresh.path()));
 }
 
@@ -99,7 +105,7 @@ async fn one_worker_at_a_time_keeps_the_views_of_a_folder() {
     let (folder, store) = (tempfile::tempdir().unwrap(), store());
     let first = start(folder.path(), &store).await;
     let feed = PortFeed::new(Arc::clone(&store) as Arc<dyn EventStore>);
-    let second = Views::start(folder.path(), Box::new(feed), clock()).await.err();
+    let second = Views::start(place(folder.path()), Box::new(feed), clock()).await.err();
     assert_eq!(second, Some(ViewsError::InUse));
     first.stop();
     start(folder.path(), &store).await.stop();

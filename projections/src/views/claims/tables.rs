@@ -189,7 +189,7 @@ record! {
     ClaimsDay = "claims_day";
     key {
         /// Always 1: there is one day.
-        only: u32,
+        number: u32,
     }
     columns {
         /// The day in Beijing on which the log took that event.

@@ -1,0 +1,411 @@
+//! What the worker's thread does.
+//!
+//! It keeps what serves up to date; in between it builds what is to serve, slice by slice, so that
+//! the one never waits long for the other.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+
+use super::{Clock, Order, Ordered, Refused, Status};
+use crate::checkpoint::{Failure, ViewsError};
+use crate::database::{Place, Reader};
+use crate::edition::{Edition, Role, editions};
+use crate::feed::{Budget, Feed};
+use crate::keeper::{Keeper, Make, Turn};
+use crate::verify::{SAMPLE, differs};
+
+/// What one transaction takes in at most while the views are live, so that readers are never long
+/// behind.
+const LIVE: Budget = Budget { events: 2_000, bytes: 4 * 1024 * 1024 };
+/// What one transaction takes in at most while they are far behind.
+const BEHIND: Budget = Budget { events: 16_000, bytes: 16 * 1024 * 1024 };
+/// What is built at a time.
+const SLICE: Budget = Budget { events: 5_000, bytes: 8 * 1024 * 1024 };
+
+/// A batch of more events than one command is likely to make was made by many callers, and more is
+/// on its way: then the worker rests for a moment, which no reader notices.
+const BUSY_EVENTS: usize = 8;
+const REST: Duration = Duration::from_millis(20);
+
+/// The first wait after a failure; it doubles up to [`BACK_OFF_MAX`].
+const BACK_OFF: Duration = Duration::from_millis(50);
+const BACK_OFF_MAX: Duration = Duration::from_secs(10);
+
+/// How often one that stands by looks where the views are, and whether it can take over.
+const LOOK: Duration = Duration::from_millis(200);
+const TAKE_OVER: Duration = Duration::from_secs(2);
+
+pub(super) struct Worker {
+    make: Make,
+    place: Place,
+    feed: Box<dyn Feed>,
+    clock: Clock,
+    runtime: Runtime,
+    told: watch::Sender<Arc<Status>>,
+    stopped: watch::Receiver<bool>,
+    orders: mpsc::Receiver<Ordered>,
+    // None while another process keeps the views.
+    keeper: Option<Keeper>,
+    reader: Option<Box<dyn Reader>>,
+    tried: Instant,
+    budget: Budget,
+    head: u64,
+    // Since when editions are being built, and from which offset.
+    building: Option<(Instant, u64)>,
+}
+
+/// What ended a wait.
+enum Woken {
+    Stopped,
+    Ordered(Option<Ordered>),
+    Grown(Result<(), ViewsError>),
+}
+
+impl Worker {
+    pub(super) fn open(
+        make: Make,
+        place: Place,
+        feed: Box<dyn Feed>,
+        clock: Clock,
+        runtime: Runtime,
+        stopped: watch::Receiver<bool>,
+        orders: mpsc::Receiver<Ordered>,
+    ) -> Result<Self, ViewsError> {
+        let status = Status {
+            store: feed.store(),
+            checkpoints: Vec::new(),
+            editions: Vec::new(),
+            head: 0,
+            built_per_second: 0,
+            standing_by: false,
+            behind_since: None,
+            trouble: None,
+        };
+        let told = watch::Sender::new(Arc::new(status));
+        let mut worker = Self {
+            make,
+            place,
+            feed,
+            clock,
+            runtime,
+            told,
+            stopped,
+            orders,
+            keeper: None,
+            reader: None,
+            tried: Instant::now(),
+            budget: LIVE,
+            head: 0,
+            building: None,
+        };
+        match worker.take_over() {
+            Ok(()) => worker.tell(None, None),
+            // Only a server has room for two.
+            Err(ViewsError::InUse) if matches!(worker.place, Place::Server(_)) => worker.look()?,
+            Err(why) => return Err(why),
+        }
+        Ok(worker)
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Arc<Status>> {
+        self.told.subscribe()
+    }
+
+    pub(super) fn work(mut self) {
+        let mut wait = BACK_OFF;
+        while !*self.stopped.borrow() {
+            match self.round() {
+                Ok(()) => wait = BACK_OFF,
+                Err(trouble) => {
+                    tracing::warn!(%trouble, "the views wait");
+                    self.tell(None, Some(trouble.to_string()));
+                    if matches!(self.place, Place::Server(_)) {
+                        // The connection may be gone, and the right to write with it.
+                        (self.keeper, self.reader) = (None, None);
+                    }
+                    self.rest(wait);
+                    wait = wait.saturating_mul(2).min(BACK_OFF_MAX);
+                }
+            }
+        }
+    }
+
+    fn round(&mut self) -> Result<(), ViewsError> {
+        if self.keeper.is_none() {
+            return self.stand_by();
+        }
+        while let Ok(ordered) = self.orders.try_recv() {
+            self.obey(ordered);
+        }
+        let went_on = self.go_on()?;
+        let built = self.build()?;
+        if went_on || built { Ok(()) } else { self.wait() }
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self) -> Result<(), ViewsError> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        let offset = keeper.wants_after();
+        let (feed, orders, stopped) = (&mut self.feed, &mut self.orders, &mut self.stopped);
+        let woken = self.runtime.block_on(async {
+            let grown = async {
+                match offset {
+                    Some(offset) => feed.grown(offset).await.map_err(ViewsError::from),
+                    // Every view stands still, until it is told to go on.
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                // Also when nobody is left who could ask to stop.
+                _ = stopped.wait_for(|stopped| *stopped) => Woken::Stopped,
+                ordered = orders.recv() => Woken::Ordered(ordered),
+                grown = grown => Woken::Grown(grown),
+            }
+        });
+        match woken {
+            Woken::Grown(grown) => grown,
+            Woken::Ordered(Some(ordered)) => {
+                self.obey(ordered);
+                Ok(())
+            }
+            // Nobody is left who could order; stopping comes next.
+            Woken::Ordered(None) => {
+                self.rest(LOOK);
+                Ok(())
+            }
+            Woken::Stopped => Ok(()),
+        }
+    }
+
+    /// Waits, unless it has to stop.
+    fn rest(&mut self, wait: Duration) {
+        let stopped = &mut self.stopped;
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        });
+    }
+
+    /// Takes in what is there for the views that serve; whether there was anything.
+    fn go_on(&mut self) -> Result<bool, ViewsError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(false) };
+        let Some(offset) = keeper.wants_after() else { return Ok(false) };
+        let events = self.runtime.block_on(self.feed.after(offset, self.budget))?;
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            self.budget = LIVE;
+            self.tell(None, None);
+            return Ok(false);
+        };
+        self.head = self.head.max(last.offset);
+        let since = first.recorded_at;
+        self.tell(Some(since), None);
+        let stopped_before = self.standing_still();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.take(offset, &events, (self.clock)())?;
+        }
+        let full = events.len() >= self.budget.events;
+        // Far behind, longer transactions cost readers nothing that they have.
+        self.budget = if full { BEHIND } else { LIVE };
+        self.tell(Some(since).filter(|_| full), None);
+        if self.standing_still() > stopped_before {
+            self.report();
+        }
+        if !full && events.len() > BUSY_EVENTS && self.building.is_none() {
+            self.rest(REST);
+        }
+        Ok(true)
+    }
+
+    /// Builds a slice of what is to serve, and lets it serve when it is there; whether there was
+    /// anything to do.
+    fn build(&mut self) -> Result<bool, ViewsError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(false) };
+        let Some(offset) = keeper.builds_after() else {
+            self.building = None;
+            return Ok(false);
+        };
+        self.building.get_or_insert_with(|| (Instant::now(), offset));
+        self.head = self.runtime.block_on(self.feed.head())?;
+        let slice = if offset < SAMPLE {
+            let left = usize::try_from(SAMPLE.saturating_sub(offset)).unwrap_or(usize::MAX);
+            Budget { events: SLICE.events.min(left), ..SLICE }
+        } else {
+            SLICE
+        };
+        let events = self.runtime.block_on(self.feed.after(offset, slice))?;
+        let Some(keeper) = &mut self.keeper else { return Ok(false) };
+        keeper.take(offset, &events, (self.clock)())?;
+        self.let_serve()?;
+        self.tell(None, None);
+        Ok(true)
+    }
+
+    /// Verifies what was built far enough, and lets it serve when it is whole.
+    fn let_serve(&mut self) -> Result<(), ViewsError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let ripe = keeper.ripe(self.head);
+        let unverified = |own: &&Edition| {
+            let ripe = ripe.contains(&own.checkpoint.projection);
+            own.role == Role::Building
+                && own.verified.is_none()
+                && own.checkpoint.failure.is_none()
+                && (ripe || own.checkpoint.offset >= SAMPLE)
+        };
+        for edition in keeper.editions().filter(unverified).cloned().collect::<Vec<_>>() {
+            self.verify(&edition)?;
+        }
+        for view in ripe {
+            let Some(keeper) = &mut self.keeper else { return Ok(()) };
+            if keeper.building(&view).is_none() {
+                continue;
+            }
+            keeper.complete(&view)?;
+            match keeper.promote(&view, self.head) {
+                Ok(()) => tracing::info!(view, "a new edition serves"),
+                Err(Turn::Views(why)) => return Err(*why),
+                Err(why) => tracing::error!(view, %why, "a new edition does not serve"),
+            }
+        }
+        Ok(())
+    }
+
+    fn verify(&mut self, edition: &Edition) -> Result<(), ViewsError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let (view, offset) = (&edition.checkpoint.projection, edition.checkpoint.offset);
+        let make = keeper.make_only(view);
+        let views = keeper.database().reader();
+        let feed = self.feed.as_mut();
+        match differs(views, edition.number, &make, offset, feed, &self.runtime)? {
+            None => Ok(keeper.verified(view)?),
+            Some(why) => {
+                tracing::error!(view, why, "a new edition is not what the log says");
+                let since = (self.clock)();
+                let (stream, event) = (String::new(), String::new());
+                let failure = Failure { offset, stream, revision: 0, event, why, since };
+                Ok(keeper.give_up(view, failure)?)
+            }
+        }
+    }
+
+    fn obey(&mut self, ordered: Ordered) {
+        let Ordered { order, done } = ordered;
+        let obeyed = match &mut self.keeper {
+            None => Err(Refused::StandingBy),
+            Some(keeper) => match order {
+                Order::Rebuild { view } => keeper.build_beside(&view, self.head),
+                Order::Retry { view } => keeper.retry(&view),
+                Order::GoBack { view } => keeper.go_back(&view, self.head),
+            }
+            .map_err(Refused::from),
+        };
+        self.tell(None, None);
+        // Who asked may have gone.
+        let _ = done.send(obeyed);
+    }
+
+    /// Becomes the one that keeps the views.
+    fn take_over(&mut self) -> Result<(), ViewsError> {
+        self.tried = Instant::now();
+        let database = self.place.open_to_write()?;
+        self.head = self.runtime.block_on(self.feed.head())?;
+        let (make, store) = (Arc::clone(&self.make), self.feed.store());
+        self.keeper = Some(Keeper::open(database, make, store, self.head)?);
+        self.reader = None;
+        Ok(())
+    }
+
+    /// Waits for the right to keep the views, and says meanwhile where another one has brought them.
+    fn stand_by(&mut self) -> Result<(), ViewsError> {
+        if self.tried.elapsed() >= TAKE_OVER || self.reader.is_none() {
+            match self.take_over() {
+                Ok(()) => {
+                    tracing::info!("this process keeps the views now");
+                    self.tell(None, None);
+                    return Ok(());
+                }
+                Err(ViewsError::InUse) => {}
+                Err(why) => return Err(why),
+            }
+        }
+        self.look()?;
+        while let Ok(ordered) = self.orders.try_recv() {
+            self.obey(ordered);
+        }
+        self.rest(LOOK);
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<(), ViewsError> {
+        if self.reader.is_none() {
+            self.reader = Some(self.place.open_to_read()?);
+        }
+        self.head = self.runtime.block_on(self.feed.head())?;
+        let Some(reader) = &mut self.reader else { return Ok(()) };
+        let editions = editions(reader.as_mut())?;
+        self.say(editions, None, None);
+        Ok(())
+    }
+
+    fn standing_still(&self) -> usize {
+        let failed = |edition: &&Edition| edition.checkpoint.failure.is_some();
+        self.keeper.as_ref().map_or(0, |keeper| keeper.editions().filter(failed).count())
+    }
+
+    fn report(&self) {
+        for edition in self.keeper.iter().flat_map(Keeper::editions) {
+            if let Some(failure) = &edition.checkpoint.failure {
+                tracing::error!(
+                    view = edition.checkpoint.projection,
+                    offset = failure.offset,
+                    stream = failure.stream,
+                    revision = failure.revision,
+                    event = failure.event,
+                    why = failure.why,
+                    "a view stands still"
+                );
+            }
+        }
+    }
+
+    fn tell(&self, behind_since: Option<Timestamp>, trouble: Option<String>) {
+        let editions = match &self.keeper {
+            Some(keeper) => keeper.editions().cloned().collect(),
+            None => self.told.borrow().editions.clone(),
+        };
+        self.say(editions, behind_since, trouble);
+    }
+
+    fn say(
+        &self,
+        editions: Vec<Edition>,
+        behind_since: Option<Timestamp>,
+        trouble: Option<String>,
+    ) {
+        let serving = editions.iter().filter(|edition| edition.role == Role::Serving);
+        let checkpoints = serving.map(|edition| edition.checkpoint.clone()).collect();
+        self.told.send_replace(Arc::new(Status {
+            store: self.feed.store(),
+            checkpoints,
+            editions,
+            head: self.head,
+            built_per_second: self.built_per_second(),
+            standing_by: self.keeper.is_none(),
+            behind_since,
+            trouble,
+        }));
+    }
+
+    fn built_per_second(&self) -> u64 {
+        let Some((since, from)) = self.building else { return 0 };
+        let at = self.keeper.as_ref().and_then(Keeper::builds_after).unwrap_or(from);
+        let millis = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        at.saturating_sub(from).saturating_mul(1_000).checked_div(millis).unwrap_or(0)
+    }
+}
