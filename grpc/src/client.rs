@@ -25,6 +25,7 @@ use crate::contract::huzhu::command::v1::organisation_service_client::Organisati
 use crate::contract::huzhu::command::v1::payout_service_client::PayoutServiceClient;
 use crate::contract::huzhu::command::v1::plan_service_client::PlanServiceClient;
 use crate::contract::huzhu::command::v1::roster_service_client::RosterServiceClient;
+use crate::contract::huzhu::query::v1::figure_service_client::FigureServiceClient;
 use crate::contract::huzhu::query::v1::query_service_client::QueryServiceClient;
 
 /// Answers of this size are taken: a page of views, a chunk of a bank file.
@@ -146,6 +147,8 @@ impl Desk {
         payouts: PayoutServiceClient;
         /// Views.
         queries: QueryServiceClient;
+        /// Figures.
+        figures: FigureServiceClient;
         /// Histories.
         audit: AuditServiceClient;
     }

@@ -84,6 +84,7 @@ pub fn routes(context: &Context) -> Routes {
         command::claim_service_server::ClaimServiceServer;
         command::payout_service_server::PayoutServiceServer;
         query::query_service_server::QueryServiceServer, send_compressed;
+        query::figure_service_server::FigureServiceServer, send_compressed;
         audit::audit_service_server::AuditServiceServer, send_compressed;
     }
     routes

@@ -96,6 +96,15 @@ rpcs! {
             ListRosters(ListRostersRequest) -> ListRostersResponse,
             ListPlanStatistics(ListPlanStatisticsRequest) -> ListPlanStatisticsResponse,
         }
+        FigureService {
+            ListLedgerEntries(ListLedgerEntriesRequest) -> ListLedgerEntriesResponse,
+            ListLedgerBalances(ListLedgerBalancesRequest) -> ListLedgerBalancesResponse,
+            ListDiseaseStatistics(ListDiseaseStatisticsRequest) -> ListDiseaseStatisticsResponse,
+            ListOrganisationGrowth(ListOrganisationGrowthRequest)
+                -> ListOrganisationGrowthResponse,
+            ListWorkQueue(ListWorkQueueRequest) -> ListWorkQueueResponse,
+            ListHandlerActivity(ListHandlerActivityRequest) -> ListHandlerActivityResponse,
+        }
     }
     "huzhu.audit.v1" audit {
         AuditService {

@@ -28,6 +28,12 @@ const CHAPTERS: [(&str, &str); 21] = [
 ];
 
 impl Icd10 {
+    /// Whether `chapter` is the number of a chapter, I to XXII.
+    #[must_use]
+    pub fn is_chapter(chapter: &str) -> bool {
+        chapter == "XXII" || CHAPTERS.iter().any(|(known, _)| *known == chapter)
+    }
+
     /// The three characters of the category (类目): `C54` of `C54.1`.
     #[must_use]
     pub fn category(&self) -> &str {
@@ -87,6 +93,14 @@ mod tests {
         ];
         for (code, expected) in codes {
             assert_eq!(chapter(code), expected, "{code}");
+            assert!(Icd10::is_chapter(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_no_chapter_is_told_from_one() {
+        for other in ["", "XXIII", "ii", "2", "IIII"] {
+            assert!(!Icd10::is_chapter(other), "{other}");
         }
     }
 

@@ -105,6 +105,17 @@ pub const TABLE: &[Rights] = &[
         ],
     ),
     (
+        "huzhu.query.v1.FigureService",
+        &[
+            ("ListLedgerEntries", ALL),
+            ("ListLedgerBalances", ALL),
+            ("ListDiseaseStatistics", ALL),
+            ("ListOrganisationGrowth", ALL),
+            ("ListWorkQueue", ALL),
+            ("ListHandlerActivity", ALL),
+        ],
+    ),
+    (
         "huzhu.audit.v1.AuditService",
         &[
             ("ReplayClaim", AUDIT),

@@ -1,5 +1,28 @@
 //! Queries: what the events add up to, as the views have it.
 
+/// What a request of a page brings besides its filter.
+macro_rules! page {
+    ($check:ident, $request:ident, $order:expr) => {
+        (
+            $check.ask($request.page_size, &$request.page_token, $order),
+            $check.wish(&$request.at_least),
+        )
+    };
+}
+
+/// Answers a page of rows: the next token and what it reflects come with it.
+macro_rules! listed {
+    ($response:ident { $rows:ident: $turn:expr }, $answer:expr) => {{
+        let Answer { value, freshness } = $answer.map_err(unanswered)?;
+        Ok(Response::new(query::$response {
+            $rows: value.rows.into_iter().map($turn).collect(),
+            next_page_token: value.next.unwrap_or_default(),
+            freshness: Some(rows::freshness(freshness)),
+        }))
+    }};
+}
+
+mod figures;
 mod rows;
 mod watches;
 
@@ -32,28 +55,6 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 const PAGE_ROWS_MAX: u32 = 500;
 
 type Answered<T> = Result<Response<T>, Status>;
-
-/// What a request of a page brings besides its filter.
-macro_rules! page {
-    ($check:ident, $request:ident, $order:expr) => {
-        (
-            $check.ask($request.page_size, &$request.page_token, $order),
-            $check.wish(&$request.at_least),
-        )
-    };
-}
-
-/// Answers a page of rows: the next token and what it reflects come with it.
-macro_rules! listed {
-    ($response:ident { $rows:ident: $turn:expr }, $answer:expr) => {{
-        let Answer { value, freshness } = $answer.map_err(unanswered)?;
-        Ok(Response::new(query::$response {
-            $rows: value.rows.into_iter().map($turn).collect(),
-            next_page_token: value.next.unwrap_or_default(),
-            freshness: Some(rows::freshness(freshness)),
-        }))
-    }};
-}
 
 #[tonic::async_trait]
 impl QueryService for Desk {
@@ -131,10 +132,12 @@ impl QueryService for Desk {
         let cover = check.parse("cover_id", &request.cover_id);
         let wish = check.wish(&request.at_least);
         let (cover, wish) = check.finish(all!(cover, wish))?;
-        let answer = self.0.queries.get::<views::covers::Cover>((cover,), wish).await;
-        let (found, freshness) = found("cover", answer)?;
-        let cover = Some(rows::cover(found));
-        Ok(Response::new(query::GetCoverResponse { cover, freshness }))
+        let (found, freshness) = found("cover", self.0.queries.cover(cover, wish).await)?;
+        Ok(Response::new(query::GetCoverResponse {
+            cover: Some(rows::cover(found.cover)),
+            balances: found.balances.into_iter().map(rows::balance).collect(),
+            freshness,
+        }))
     }
 
     async fn list_covers(

@@ -12,6 +12,7 @@ use super::{Answer, Queries, QueryError, Wish, number, row, rows};
 use crate::value::Column;
 use crate::views::claims::{ApprovalStep, AssessmentLine, Claim, ClaimAssessment, ClaimFacts};
 use crate::views::covers::{Accumulator, Cover, Entry};
+use crate::views::joined::CoverBalance;
 use crate::views::members::{Member, MemberPerson};
 use crate::views::organisations::{Certificate, Handler, Organisation};
 use crate::views::payouts::{Batch, BatchLine};
@@ -39,6 +40,8 @@ pub struct CoverInFull {
     pub cover: Cover,
     /// What is used up of each ceiling.
     pub accumulators: Vec<Accumulator>,
+    /// What is left of each ceiling, touched or not.
+    pub balances: Vec<CoverBalance>,
     /// What claims hold of it.
     pub entries: Vec<Entry>,
 }
@@ -163,12 +166,13 @@ impl Queries {
         cover: CoverId,
         wish: Wish,
     ) -> Result<Answer<Option<CoverInFull>>, QueryError> {
-        self.read(&["covers"], wish, move |views| {
+        self.read(&["covers", "plans"], wish, move |views| {
             let Some(row_of_cover) = row::<Cover>(views, &(cover,))? else { return Ok(None) };
             let of_cover = [cover.to_value()];
             Ok(Some(CoverInFull {
                 cover: row_of_cover,
                 accumulators: rows(views, "cover = ?", &of_cover)?,
+                balances: rows(views, "cover = ?", &of_cover)?,
                 entries: rows(views, "cover = ?", &of_cover)?,
             }))
         })

@@ -1,5 +1,6 @@
 //! What narrows lists down: a field that is absent narrows nothing.
 
+use huzhu_domain::id::checked::Sex;
 use huzhu_domain::id::{
     BatchId, CaseId, ClaimId, CoverId, MemberId, OrganisationId, PlanCode, ResidentKey, RosterId,
     Subject,
@@ -10,8 +11,12 @@ use jiff::civil::Date;
 
 use super::{Filter, Listed};
 use crate::value::{Column, Value};
-use crate::views::claims::{ApprovalStep, Case, Claim, ClaimState};
+use crate::views::claims::{
+    ApprovalStep, Case, Claim, ClaimState, DiseaseStatistic, HandlerActivity,
+};
 use crate::views::covers::Cover;
+use crate::views::joined::{Growth, LedgerBalance, WorkItem};
+use crate::views::ledger::{EntryKind, LedgerEntry};
 use crate::views::members::{Member, MemberPerson, MemberState};
 use crate::views::organisations::{Handler, Organisation};
 use crate::views::payouts::{Batch, BatchLine, BatchState, Payout, PayoutState};
@@ -200,6 +205,90 @@ filters! {
     BatchFilter of Batch, kept by "payouts", ordered by ["opened_on"] {
         /// In this state.
         state: BatchState => "state = ?",
+    }
+
+    /// Which entries of the ledger.
+    LedgerFilter of LedgerEntry, kept by "ledger", ordered by ["booked_on"] {
+        /// Of this kind.
+        kind: EntryKind => "kind = ?",
+        /// Under this plan.
+        plan: PlanCode => "plan = ?",
+        /// Of this district.
+        district: OrganisationId => "district = ?",
+        /// Of this unit.
+        unit: OrganisationId => "unit = ?",
+        /// For this claim.
+        claim: ClaimId => "claim = ?",
+        /// That count on this day or later.
+        booked_from: Date => "booked_on >= ?",
+        /// That count on this day or before.
+        booked_until: Date => "booked_on <= ?",
+    }
+
+    /// Which balances of the ledger.
+    LedgerBalanceFilter of LedgerBalance, kept by "ledger", ordered by [] {
+        /// Of this plan.
+        plan: PlanCode => "plan = ?",
+        /// From this month on.
+        from_month: String => "month >= ?",
+        /// Up to this month.
+        until_month: String => "month <= ?",
+    }
+
+    /// Which statistics of diseases.
+    DiseaseFilter of DiseaseStatistic, kept by "claims", ordered by [] {
+        /// Of this category.
+        category: String => "category = ?",
+        /// Of this chapter.
+        chapter: String => "chapter = ?",
+        /// Of women, or of men.
+        sex: Sex => "sex = ?",
+        /// Of this district; empty for none.
+        district: String => "district = ?",
+        /// From this year on.
+        from_year: u32 => "year >= ?",
+        /// Up to this year.
+        until_year: u32 => "year <= ?",
+    }
+
+    /// Whose growth.
+    GrowthFilter of Growth, kept by "covers" "organisations", ordered by [] {
+        /// Of this organisation.
+        organisation: OrganisationId => "organisation = ?",
+        /// Of organisations of this level.
+        level: Level => "level = ?",
+        /// From this month on.
+        from_month: String => "month >= ?",
+        /// Up to this month.
+        until_month: String => "month <= ?",
+    }
+
+    /// Which claims that somebody has to act on.
+    WorkFilter of WorkItem, kept by "claims", ordered by ["due_sorted", "waiting_since"] {
+        /// This organisation.
+        organisation: OrganisationId => "organisation = ?",
+        /// An organisation of this level.
+        level: Level => "level = ?",
+        /// Claims of this district.
+        district: OrganisationId => "district = ?",
+        /// Claims under this plan.
+        plan: PlanCode => "plan = ?",
+        /// Claims at which this step is due.
+        step: Step => "step = ?",
+        /// Claims that are due on this day or before.
+        due_until: Date => "due_on <= ?",
+    }
+
+    /// What which handlers did.
+    HandlerActivityFilter of HandlerActivity, kept by "claims", ordered by [] {
+        /// For this organisation.
+        organisation: OrganisationId => "organisation = ?",
+        /// By this person.
+        handler: Subject => "handler = ?",
+        /// From this month on.
+        from_month: String => "month >= ?",
+        /// Up to this month.
+        until_month: String => "month <= ?",
     }
 
     /// Which lines of bank files.

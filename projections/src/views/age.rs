@@ -32,6 +32,19 @@ pub enum AgeBand {
 words!(AgeBand);
 
 impl AgeBand {
+    /// The name as views spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BelowTwenty => "00-19",
+            Self::Twenties => "20-29",
+            Self::Thirties => "30-39",
+            Self::Forties => "40-49",
+            Self::Fifties => "50-59",
+            Self::Older => "60+",
+        }
+    }
+
     /// The band of who turns `age` in the year.
     #[must_use]
     pub const fn of(age: i16) -> Self {
@@ -94,5 +107,8 @@ mod tests {
         ];
         let texts: Vec<_> = bands.iter().map(Column::to_value).collect();
         assert!(texts.is_sorted(), "{texts:?}");
+        for band in bands {
+            assert_eq!(band.to_value(), Value::Text(band.name().to_owned()));
+        }
     }
 }

@@ -107,6 +107,8 @@ fn text(field: &FieldDescriptor) -> String {
         (_, "sha256") => return "5a".repeat(32),
         (_, "terms_json") => huzhu_domain::plan::catalogue()[0].1,
         (_, "from_month" | "until_month") => "2014-11",
+        (_, "category") => "C50",
+        (_, "chapter") => "II",
         (_, "benefits") => "outpatient",
         (_, "stream") => return format!("claim-{}", new_id()),
         (_, name) if name.ends_with("_id") || name.ends_with("_ids") => return new_id(),

@@ -1,8 +1,11 @@
 //! Rows of the views as the contract has them.
 
+use huzhu_domain::assessment::Measure;
 use huzhu_projections::query::{Freshness, HandlerInFull, PlanStatistic};
 use huzhu_projections::views::claims::{ApprovalStep, Claim, ClaimState, StepOutcome};
 use huzhu_projections::views::covers::Cover;
+use huzhu_projections::views::joined::CoverBalance;
+use huzhu_projections::views::ledger::EntryKind;
 use huzhu_projections::views::members::{Member, MemberPerson, MemberState};
 use huzhu_projections::views::organisations::Organisation;
 use huzhu_projections::views::payouts::{Batch, BatchState, Payout, PayoutState};
@@ -43,6 +46,8 @@ states! {
     PayoutState { Due, Batched, Settled, Returned, Reversed }
     BatchState { Open, Sealed, Answered }
     RosterState { Open, Confirmed, Granted, Cancelled }
+    EntryKind { Contribution, Reserved, Released, Approved, Paid, Returned, Recovered }
+    Measure { Fen, Days, Number }
 }
 
 pub(super) fn freshness(freshness: Freshness) -> query::Freshness {
@@ -52,12 +57,12 @@ pub(super) fn freshness(freshness: Freshness) -> query::Freshness {
     }
 }
 
-fn text(id: Option<impl ToString>) -> String {
+pub(super) fn text(id: Option<impl ToString>) -> String {
     id.map(|id| id.to_string()).unwrap_or_default()
 }
 
 /// 0 is how the contract leaves a choice open.
-fn choice(choice: Option<impl Spoken>) -> i32 {
+pub(super) fn choice(choice: Option<impl Spoken>) -> i32 {
     choice.map_or(0, Spoken::said)
 }
 
@@ -104,6 +109,16 @@ pub(super) fn cover(row: Cover) -> query::Cover {
         paid: Some(money(row.paid_fen)),
         ended_on: row.end_reason.is_some().then(|| date(row.last_day)),
         end_reason: choice(row.end_reason),
+    }
+}
+
+pub(super) fn balance(row: CoverBalance) -> query::CoverBalance {
+    query::CoverBalance {
+        accumulator: row.accumulator.to_string(),
+        measure: row.measure.said(),
+        ceiling: row.ceiling,
+        used: row.used,
+        remaining: row.remaining,
     }
 }
 
