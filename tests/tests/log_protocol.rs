@@ -9,14 +9,17 @@
 )]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::StreamExt;
 use huzhu_grpc::eventstore::Password;
+use huzhu_tests::caller::Caller;
 use huzhu_tests::contract::event_store::client::streams as wire;
 use huzhu_tests::node::{
     Node, all, append, asked, events, following, named, next, one, proposed, revision, uuid, whole,
 };
-use huzhu_tests::story;
+use huzhu_tests::service::connect;
+use huzhu_tests::{raw, story};
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 use wire::append_req::options::ExpectedStreamRevision as Expected;
@@ -335,6 +338,73 @@ fn what_does_not_hold_is_refused_and_changes_nothing() {
         let status =
             append(&mut client, "a", Expected::Any(()), vec![anonymous]).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
+        let read = client.read(whole("a")).await.unwrap().into_inner();
+        assert_eq!(numbers(all(read).await), [0]);
+    });
+}
+
+#[test]
+fn too_many_open_calls_are_refused_and_hold_up_nobody() {
+    story(async {
+        let node = Node::start();
+        let events = (0..500).map(numbered).collect();
+        append(&mut node.client(), "long", Expected::NoStream(()), events).await.unwrap();
+        // Nobody takes what they are told; so each has a connection with few others.
+        let mut open = Vec::new();
+        let refused = 'refused: loop {
+            let mut client = node.client();
+            for _ in 0..128 {
+                match client.read(following("long")).await {
+                    Ok(answers) => open.push(answers.into_inner()),
+                    Err(status) => break 'refused status,
+                }
+            }
+        };
+        assert_eq!((refused.code(), open.len()), (Code::Unavailable, 1_024), "{refused:?}");
+        let refused = node.client().read(whole("long")).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::Unavailable, "Server Is Too Busy"));
+        let mut client = node.client();
+        append(&mut client, "other", Expected::NoStream(()), vec![numbered(0)]).await.unwrap();
+
+        open.truncate(512);
+        let left = async {
+            loop {
+                match node.client().read(whole("other")).await {
+                    Ok(answers) => break all(answers.into_inner()).await,
+                    // The node hears of those who have left a moment later.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+            }
+        };
+        let read = tokio::time::timeout(Duration::from_secs(30), left).await.unwrap();
+        assert_eq!(numbers(read), [0]);
+    });
+}
+
+#[test]
+fn noise_in_place_of_a_request_is_refused_and_the_node_goes_on() {
+    story(async {
+        let node = Node::start();
+        let caller = Caller::new(connect(&node.address().to_string()), None);
+        let mut state = 1_u64;
+        let mut noise = |bytes: usize| -> Vec<u8> {
+            let next = |_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                u8::try_from(state >> 56).unwrap()
+            };
+            (0..bytes).map(next).collect()
+        };
+        for round in 0..60 {
+            for rpc in ["Read", "Append", "BatchAppend", "Delete", "Tombstone"] {
+                let path = format!("/event_store.client.streams.Streams/{rpc}");
+                let messages = vec![noise(round).into(), noise(2 * round).into()];
+                let call = raw::send(&caller, &path, messages);
+                // A subscription by chance would not end.
+                let _ = tokio::time::timeout(Duration::from_millis(200), call).await;
+            }
+        }
+        let mut client = node.client();
+        append(&mut client, "a", Expected::NoStream(()), vec![numbered(0)]).await.unwrap();
         let read = client.read(whole("a")).await.unwrap().into_inner();
         assert_eq!(numbers(all(read).await), [0]);
     });

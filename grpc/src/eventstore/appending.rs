@@ -21,8 +21,11 @@ use crate::status::eventstore as refused;
 
 /// How often an append without an expectation looks for the end of its stream.
 const ATTEMPTS_MAX: u32 = 32;
-/// Among how many events at the end of a stream an event sent again is recognised.
+/// Among how many events at the end of a stream an event sent again is recognised, at least; and
+/// at most, where the last ones are not large.
+const RECENT_EVENTS_MIN: usize = 8;
 const RECENT_EVENTS: usize = 64;
+const RECENT_BYTES: usize = 256 * 1024;
 
 /// What a client expects of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,8 +154,18 @@ impl Appending {
 
     /// The end of a stream, from new to old.
     async fn recent(&self, stream: &StreamName, events: usize) -> Result<Vec<Recorded>, Refused> {
-        let limit = RECENT_EVENTS.max(events).min(READ_EVENTS_MAX);
-        Ok(self.store.read_stream(stream, None, Direction::Backwards, limit).await?)
+        let backwards = Direction::Backwards;
+        let limit = RECENT_EVENTS_MIN.max(events).min(READ_EVENTS_MAX);
+        let mut recent = self.store.read_stream(stream, None, backwards, limit).await?;
+        let held = |event: &Recorded| event.data.len().saturating_add(event.metadata.len());
+        let bytes = recent.iter().map(held).fold(0, usize::saturating_add);
+        let before = recent.last().and_then(|event| event.revision.0.checked_sub(1));
+        let more = RECENT_EVENTS.saturating_sub(recent.len());
+        if let Some(before) = before.filter(|_| more > 0 && bytes < RECENT_BYTES) {
+            let before = Some(Revision(before));
+            recent.extend(self.store.read_stream(stream, before, backwards, more).await?);
+        }
+        Ok(recent)
     }
 
     /// Appends behind what was sent before, or behind `last` if nothing is under way. None where

@@ -17,6 +17,9 @@ use super::{Desk, Password, Persons, reached};
 use crate::clock::Clock;
 use crate::server::{ServeError, bind};
 
+/// How many calls one connection may have open: more than are taken altogether.
+const CONNECTION_CALLS_MAX: u32 = 2_048;
+
 /// How a node is run.
 #[derive(Clone)]
 pub struct Config {
@@ -107,6 +110,8 @@ async fn serve(
     let server = Transport::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        // Who opens too many calls is told so, and does not wait for a place without a word.
+        .max_concurrent_streams(CONNECTION_CALLS_MAX)
         .layer(MapRequestLayer::new(reached))
         .add_routes(desk.add_to(Routes::default()));
     drop(desk);

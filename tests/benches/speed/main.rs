@@ -3,7 +3,7 @@
 //!
 //! `HUZHU_BENCH_EVENTS` says how long the log is about (1,000,000), `HUZHU_BENCH_CALLS` how many
 //! calls each round of a measurement makes per caller at most. An argument picks one part: `calls`,
-//! with the numbers in flight to try if not all, or `logs`. A miss is told, never a failure.
+//! with the numbers in flight to try if not all, `logs`, or `node`. A miss is told, never a failure.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +19,7 @@ mod calls;
 mod disk;
 mod echo;
 mod logs;
+mod node;
 mod processor;
 mod report;
 
@@ -36,7 +37,7 @@ fn main() {
     }
     let mut report = Report::default();
     let chosen = |part: &str| {
-        let parts = ["calls", "logs"];
+        let parts = ["calls", "logs", "node"];
         arguments.iter().any(|argument| argument == part)
             || !arguments.iter().any(|argument| parts.contains(&argument.as_str()))
     };
@@ -47,6 +48,9 @@ fn main() {
     }
     if chosen("logs") {
         logs::measure(&mut report);
+    }
+    if chosen("node") {
+        node::measure(&mut report);
     }
     report.print();
     report.write();
