@@ -4,6 +4,7 @@
 mod audit;
 mod eventstore;
 mod export;
+mod import;
 mod past;
 mod plans;
 mod progress;
@@ -56,6 +57,9 @@ enum Command {
     Views(views::Views),
     /// Export a view as CSV or as an Excel workbook.
     Export(export::Export),
+    /// Take spreadsheets of union offices (.xlsx, .csv) into the running service.
+    #[command(subcommand)]
+    Import(import::Import),
 }
 
 /// Why the program did not do what it was asked; one line for a person.
@@ -83,6 +87,7 @@ pub fn run(huzhu: Huzhu) -> ExitCode {
         Command::Store(store) => store::run(store),
         Command::Views(views) => views::run(&views),
         Command::Export(asked) => export::run(asked),
+        Command::Import(asked) => blocking(import::run(asked)).and_then(|done| done),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,6 +17,7 @@ pub mod clock;
 pub mod demo;
 pub mod eventstore;
 pub mod gate;
+pub mod import;
 pub mod metrics;
 pub mod server;
 pub mod services;

@@ -278,7 +278,9 @@ impl Serving {
         let system = |why: &dyn std::fmt::Display| ServeError::System(why.to_string());
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| system(&why))?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let monitoring = tokio::spawn(monitoring::serve(
+        // Ends when it is dropped.
+        let mut beside = tokio::task::JoinSet::new();
+        beside.spawn(monitoring::serve(
             metrics_listener,
             metrics.clone(),
             store.clone(),
@@ -286,10 +288,8 @@ impl Serving {
             config.clock.clone(),
             stopped.clone(),
         ));
-        let processes =
-            tokio::spawn(processes::follow(context.engine.clone(), config.data.clone()));
-
-        let newsroom = tokio::spawn(newsroom.run(stopped.clone()));
+        beside.spawn(processes::follow(context.engine.clone(), config.data.clone()));
+        beside.spawn(newsroom.run(stopped.clone()));
 
         let (health, health_service) = tonic_health::server::health_reporter();
         for (service, _) in TABLE {
@@ -340,9 +340,7 @@ impl Serving {
                 Ok(())
             }
         };
-        monitoring.abort();
-        processes.abort();
-        newsroom.abort();
+        drop(beside);
         drop(context);
         views.stop();
         store.close().await;

@@ -39,6 +39,31 @@ pub fn program() -> &'static Path {
     })
 }
 
+/// What the program said, and whether it went well.
+#[derive(Debug)]
+pub struct Said {
+    /// Whether its exit code is 0.
+    pub well: bool,
+    /// Standard output, by line.
+    pub lines: Vec<String>,
+    /// Standard error.
+    pub errors: String,
+}
+
+/// Runs the program to its end.
+pub async fn huzhu(arguments: &[&str]) -> Said {
+    let program = tokio::task::spawn_blocking(program).await.unwrap();
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(10 * PATIENCE, command.output()).await.unwrap().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said {
+        well: output.status.success(),
+        lines: text(output.stdout).lines().map(str::to_owned).collect(),
+        errors: text(output.stderr),
+    }
+}
+
 /// The program, serving a data folder.
 pub struct Program {
     child: Option<Child>,

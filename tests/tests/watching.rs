@@ -30,10 +30,6 @@ use tonic::{Code, Status, Streaming};
 const PLAN: &str = "nuan-huzhu";
 const DAY: &str = "2014-11-20";
 
-async fn file(unit: &Unit<'_>, member: &str, serial: &str) -> String {
-    file_at(unit, member, serial).await.0
-}
-
 /// Files a claim; answers its id and the position of the receipt.
 async fn file_at(unit: &Unit<'_>, member: &str, serial: &str) -> (String, String) {
     let cover = unit.grant(member, PLAN, "2014-01-01").await;

@@ -12,6 +12,9 @@ use crate::client::{Desk, Desks, yuan};
 use crate::contract::huzhu::audit::v1 as audit;
 use crate::contract::huzhu::r#type::v1 as wire;
 
+/// Whose name stands behind a token that the key of the data folder signs.
+const SUBJECT: &str = "huzhu-audit";
+
 /// Replay histories as an auditor.
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
@@ -40,7 +43,7 @@ pub(super) struct Server {
     /// Where it takes calls.
     #[arg(long, default_value = "http://127.0.0.1:50051", env = "HUZHU_SERVER")]
     server: String,
-    /// An auditor's token; without one, the key of the data folder signs one.
+    /// A token; without one, the key of the data folder signs one.
     #[arg(long, env = "HUZHU_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// The data folder with the key.
@@ -49,24 +52,27 @@ pub(super) struct Server {
 }
 
 impl Server {
-    async fn desk(&self) -> Result<Desk, Failure> {
+    /// The desk of the token, or else of an account of this role and name.
+    pub(super) async fn desk(&self, role: Role, subject: &str) -> Result<Desk, Failure> {
         let failed = |why: crate::client::DeskError| Failure(format!("{}: {why}", self.server));
         if let Some(token) = &self.token {
             return Desk::with_token(self.server.clone(), token).await.map_err(failed);
         }
         let key = TokenKey::open(&self.data).map_err(Failure::of)?;
         let desks = Desks::connect(self.server.clone(), &key).await.map_err(failed)?;
-        desks.of(Role::Auditor, "huzhu-audit").map_err(failed)
+        desks.of(role, subject).map_err(failed)
     }
 }
 
 pub(super) async fn run(asked: Audit) -> Result<(), Failure> {
     match asked {
         Audit::Replay { claim, json, server } => {
-            let desk = server.desk().await?;
+            let desk = server.desk(Role::Auditor, SUBJECT).await?;
             replay(&desk, &claim, json).await
         }
-        Audit::Explain { claim, server } => explain(&server.desk().await?, claim).await,
+        Audit::Explain { claim, server } => {
+            explain(&server.desk(Role::Auditor, SUBJECT).await?, claim).await
+        }
     }
 }
 

@@ -1,0 +1,450 @@
+//! A unit's list of workers as members and as a roster.
+
+use std::collections::HashMap;
+
+use futures::stream::FuturesOrdered;
+use futures::{StreamExt, stream};
+use huzhu_domain::id::checked::{CardNumber, Phone, ResidentId};
+use jiff::civil::Date;
+
+use super::call::{patiently, reason, wrong};
+use super::cell::{self, Cell};
+use super::columns::{Columns, Field, Reading};
+use super::sheet::{Row, Sheet};
+use super::{ImportError, Outcome, Wrong, fingerprint, request_id};
+use crate::client::{self, Desk};
+use crate::contract::huzhu::command::v1 as command;
+use crate::contract::huzhu::query::v1 as query;
+use crate::contract::huzhu::r#type::v1 as wire;
+use command::add_roster_members_request::Part;
+
+/// How many workers one roster takes.
+const ROWS_MAX: u64 = 60_000;
+/// How many requests are under way at once.
+const IN_FLIGHT: usize = 32;
+/// How many lines go into one message.
+const MESSAGE_LINES: usize = 1_000;
+/// The longest name.
+const NAME_MAX: usize = 80;
+
+/// The columns of a roster.
+pub const FIELDS: &[Field] = &[
+    Field {
+        name: "name",
+        heading: "姓名",
+        also: &["职工姓名", "员工姓名", "会员姓名", "名字"],
+        needed: true,
+        about: "职工姓名",
+    },
+    Field {
+        name: "resident_id",
+        heading: "身份证号",
+        also: &["身份证号码", "身份证", "居民身份证号码", "公民身份号码", "证件号码", "证件号"],
+        needed: true,
+        about: "18位居民身份证号码，单元格设为文本",
+    },
+    Field {
+        name: "card",
+        heading: "京卡号",
+        also: &["京卡", "京卡号码", "京卡卡号", "会员卡号", "卡号"],
+        needed: false,
+        about: "16至19位京卡号码，单元格设为文本；没有则留空",
+    },
+    Field {
+        name: "phone",
+        heading: "手机号",
+        also: &["手机", "手机号码", "电话", "联系电话", "联系方式"],
+        needed: false,
+        about: "13812345678 或 010-12345678；没有则留空",
+    },
+    Field {
+        name: "units",
+        heading: "份数",
+        also: &["投保份数", "参保份数", "份"],
+        needed: false,
+        about: "参加份数；留空为1份",
+    },
+    Field {
+        name: "class",
+        heading: "职工类别",
+        also: &["类别", "人员类别"],
+        needed: false,
+        about: "普通职工、劳模或特困；留空为普通职工",
+    },
+    Field {
+        name: "insured",
+        heading: "基本医保",
+        also: &["医保", "基本医疗保险", "是否参加基本医疗保险", "参加医保"],
+        needed: false,
+        about: "是否参加北京市基本医疗保险：是或否；留空为是",
+    },
+    Field {
+        name: "high_risk",
+        heading: "高危行业",
+        also: &["高危", "是否高危", "高风险"],
+        needed: false,
+        about: "是否高危行业：是或否；留空为否",
+    },
+];
+
+/// What the workers are enrolled in.
+#[derive(Clone, Debug)]
+pub struct Enrolment {
+    /// The plan.
+    pub plan: String,
+    /// The version; the latest on sale if empty.
+    pub version: String,
+    /// The unit.
+    pub unit: String,
+    /// The first day of the term.
+    pub start: Date,
+    /// Tells several rosters of the same unit, plan and term apart.
+    pub part: String,
+    /// The day on which it counts; now if absent.
+    pub on: Option<Date>,
+}
+
+/// One worker.
+#[derive(Clone, Debug, PartialEq)]
+struct Worker {
+    row: u32,
+    person: wire::Person,
+    class: wire::MemberClass,
+    insured: bool,
+    units: u32,
+    high_risk: bool,
+}
+
+/// A worker who is a member now.
+struct Enrolled {
+    row: u32,
+    worker_units: u32,
+    high_risk: bool,
+    member: Result<String, Wrong>,
+    is_new: bool,
+}
+
+/// Enrols the workers of `sheet`; with `dry_run` only says what does not hold. `tell` hears of the
+/// rows that are done and of how many there are.
+///
+/// # Errors
+///
+/// [`ImportError`]; what was taken so far stays, and is not taken again.
+pub async fn import(
+    desk: &Desk,
+    sheet: &Sheet,
+    columns: &Columns,
+    enrolment: &Enrolment,
+    dry_run: bool,
+    mut tell: impl FnMut(u64, u64),
+) -> Result<Outcome, ImportError> {
+    if columns.rows > ROWS_MAX {
+        let why = format!("{} rows; one roster takes {ROWS_MAX}: split the file", columns.rows);
+        return Err(ImportError::Refused(why));
+    }
+    look(desk, enrolment).await?;
+    let mut outcome = Outcome::default();
+    let mut persons = HashMap::new();
+    let mut lines = Vec::new();
+    let mut under_way = FuturesOrdered::new();
+    let mut rows = sheet.rows();
+    loop {
+        let row = if under_way.len() < IN_FLIGHT { rows.recv().await } else { None };
+        if let Some(row) = row {
+            let row = row?;
+            if row.number <= columns.heading {
+                continue;
+            }
+            outcome.rows = outcome.rows.saturating_add(1);
+            match worker(columns, &row, &mut persons) {
+                Ok(worker) => {
+                    under_way.push_back(member(desk, columns, enrolment, worker, dry_run))
+                }
+                Err(wrong) => outcome.wrong(row.number, wrong),
+            }
+            continue;
+        }
+        let Some(enrolled) = under_way.next().await else { break };
+        let enrolled = enrolled?;
+        match enrolled.member {
+            Ok(member_id) => {
+                outcome.count(if enrolled.is_new { "members registered" } else { "members known" });
+                lines.push(command::RosterLine {
+                    number: enrolled.row,
+                    member_id,
+                    units: enrolled.worker_units,
+                    high_risk: enrolled.high_risk,
+                });
+            }
+            Err(wrong) => outcome.wrong(enrolled.row, [wrong]),
+        }
+        tell(outcome.rows, columns.rows);
+    }
+    tell(outcome.rows, columns.rows);
+    if dry_run {
+        outcome.counts.clear();
+        outcome.good = count(lines.len());
+    } else if !lines.is_empty() {
+        add(desk, columns, enrolment, lines, &mut outcome).await?;
+    }
+    Ok(outcome)
+}
+
+/// Sees that the unit and the plan are there, before anything is recorded.
+async fn look(desk: &Desk, enrolment: &Enrolment) -> Result<(), ImportError> {
+    let refused = |what: &str, status: &tonic::Status| {
+        ImportError::Refused(format!("{what}: {}", status.message()))
+    };
+    let asked = query::GetOrganisationRequest {
+        organisation_id: enrolment.unit.clone(),
+        at_least: String::new(),
+    };
+    let unit = patiently(|| {
+        let mut queries = desk.queries();
+        let request = desk.request(asked.clone());
+        async move { queries.get_organisation(request).await }
+    });
+    unit.await?.map_err(|status| refused(&format!("unit {}", enrolment.unit), &status))?;
+    let asked = query::GetPlanRequest {
+        plan: enrolment.plan.clone(),
+        version: enrolment.version.clone(),
+        at_least: String::new(),
+    };
+    let plan = patiently(|| {
+        let mut queries = desk.queries();
+        let request = desk.request(asked.clone());
+        async move { queries.get_plan(request).await }
+    });
+    plan.await?.map_err(|status| refused(&format!("plan {}", enrolment.plan), &status))?;
+    Ok(())
+}
+
+/// Reads a row; `persons` are those of the rows before.
+fn worker(
+    columns: &Columns,
+    row: &Row,
+    persons: &mut HashMap<[u8; 32], u32>,
+) -> Result<Worker, Vec<Wrong>> {
+    let mut read = Reading::new(columns, row);
+    let name = read.must("name", |cell| {
+        let name = cell::text(cell)?;
+        if name.chars().count() > NAME_MAX { Err("is too long".into()) } else { Ok(name) }
+    });
+    let resident_id = read.must("resident_id", checked::<ResidentId>);
+    let card = read.maybe("card", checked::<CardNumber>);
+    let phone = read.maybe("phone", checked::<Phone>);
+    let units = read.maybe("units", |cell| match cell::count(cell)? {
+        0 => Err("must be at least 1".into()),
+        units => Ok(units),
+    });
+    let class = read.maybe("class", |cell| {
+        use wire::MemberClass::{Hardship, ModelWorker, Ordinary};
+        cell::choice(
+            cell,
+            &[
+                ("普通职工", Ordinary),
+                ("普通", Ordinary),
+                ("劳模", ModelWorker),
+                ("劳动模范", ModelWorker),
+                ("特困", Hardship),
+                ("特困职工", Hardship),
+            ],
+        )
+    });
+    let insured = read.maybe("insured", cell::yes);
+    let high_risk = read.maybe("high_risk", cell::yes);
+    if let Some(resident_id) = &resident_id {
+        match persons.get(&fingerprint(resident_id)) {
+            Some(before) => {
+                let place = columns.cell("resident_id", *before);
+                let _: Option<()> = read.fail("resident_id", format!("is the same as {place}"));
+            }
+            None => drop(persons.insert(fingerprint(resident_id), row.number)),
+        }
+    }
+    let wrong = read.wrong;
+    let all = || {
+        Some(Worker {
+            row: row.number,
+            person: wire::Person {
+                name: name?,
+                resident_id: resident_id?,
+                card: card?.unwrap_or_default(),
+                phone: phone?.unwrap_or_default(),
+            },
+            class: class?.unwrap_or(wire::MemberClass::Ordinary),
+            insured: insured?.unwrap_or(true),
+            units: units?.unwrap_or(1),
+            high_risk: high_risk?.unwrap_or(false),
+        })
+    };
+    if wrong.is_empty() { all().ok_or(wrong) } else { Err(wrong) }
+}
+
+/// A number with check digits or a form of its own, as text. Its own error may quote it.
+fn checked<T: std::str::FromStr>(cell: &Cell) -> cell::Read<String> {
+    let digits = cell::digits(cell)?;
+    match digits.parse::<T>() {
+        Ok(_) => Ok(digits),
+        Err(_) => Err("does not hold: look at its length and its check digit".into()),
+    }
+}
+
+/// Makes a worker a member, or finds the member.
+async fn member(
+    desk: &Desk,
+    columns: &Columns,
+    enrolment: &Enrolment,
+    worker: Worker,
+    dry_run: bool,
+) -> Result<Enrolled, ImportError> {
+    let Worker { row, person, class, insured, units, high_risk } = worker;
+    let enrolled =
+        |member, is_new| Ok(Enrolled { row, worker_units: units, high_risk, member, is_new });
+    if !dry_run {
+        let asked = command::RegisterMemberRequest {
+            request_id: client::request_id(),
+            business_time: enrolment.on.map(midday),
+            person: Some(person.clone()),
+            unit_id: enrolment.unit.clone(),
+            class: class.into(),
+            insured,
+            ..Default::default()
+        };
+        let registered = patiently(|| {
+            let mut members = desk.members();
+            let request = desk.request(asked.clone());
+            async move { members.register_member(request).await }
+        });
+        match registered.await? {
+            Ok(answer) => return enrolled(Ok(answer.into_inner().member_id), true),
+            Err(status) if status.code() == tonic::Code::AlreadyExists => {}
+            Err(status) => {
+                let place = |field: Option<&str>| {
+                    let field = field.and_then(|field| field.rsplit('.').next());
+                    columns.cell(field.unwrap_or("resident_id"), row)
+                };
+                return match wrong(&status, place).into_iter().next() {
+                    Some(wrong) => enrolled(Err(wrong), false),
+                    None => Err(ImportError::Refused(status.message().to_owned())),
+                };
+            }
+        }
+    }
+    let asked = query::GetMemberRequest {
+        key: Some(query::get_member_request::Key::ResidentId(person.resident_id.clone())),
+        at_least: String::new(),
+    };
+    let found = patiently(|| {
+        let mut queries = desk.queries();
+        let request = desk.request(asked.clone());
+        async move { queries.get_member(request).await }
+    });
+    let at = |field: &str, why: String| Err(Wrong { cell: columns.cell(field, row), why });
+    let found = match found.await? {
+        Ok(answer) => answer.into_inner().member.unwrap_or_default(),
+        Err(status) if status.code() == tonic::Code::NotFound && dry_run => {
+            return enrolled(Ok(String::new()), true);
+        }
+        Err(status) => return enrolled(at("resident_id", status.message().to_owned()), false),
+    };
+    if found.person.is_some_and(|known| known.name != person.name) {
+        let why = "is not the name of the member with this number".to_owned();
+        return enrolled(at("name", why), false);
+    }
+    if found.unit_id != enrolment.unit {
+        let why = format!("belongs to a member of unit {}", found.unit_id);
+        return enrolled(at("resident_id", why), false);
+    }
+    enrolled(Ok(found.member_id), false)
+}
+
+/// Puts the members into the roster, which is opened by the first run and known by later ones.
+async fn add(
+    desk: &Desk,
+    columns: &Columns,
+    enrolment: &Enrolment,
+    lines: Vec<command::RosterLine>,
+    outcome: &mut Outcome,
+) -> Result<(), ImportError> {
+    let Enrolment { plan, version, unit, start, part, on } = enrolment;
+    let asked = command::OpenRosterRequest {
+        request_id: request_id(&["roster", unit, plan, version, &start.to_string(), part]),
+        business_time: on.map(midday),
+        plan: plan.clone(),
+        version: version.clone(),
+        unit_id: unit.clone(),
+        start: Some(client::date(*start)),
+        ..Default::default()
+    };
+    let opened = patiently(|| {
+        let mut rosters = desk.rosters();
+        let request = desk.request(asked.clone());
+        async move { rosters.open_roster(request).await }
+    });
+    let refused = |status: tonic::Status| {
+        let said = format!("the roster: {} {}", reason(&status), status.message());
+        ImportError::Refused(said)
+    };
+    let roster = opened.await?.map_err(refused)?.into_inner().roster_id;
+    let sent = count(lines.len());
+    let messages = messages(&roster, on.map(midday), lines);
+    let added = patiently(|| {
+        let mut rosters = desk.rosters();
+        let request = desk.request(stream::iter(messages.clone()));
+        async move { rosters.add_roster_members(request).await }
+    });
+    let added = added.await?.map_err(refused)?.into_inner();
+    let mut left_out = 0_u64;
+    for line in added.refused {
+        if line.reason == "MEMBER_TWICE" {
+            // No person stands twice in the sheet: an earlier run put the member there.
+            outcome.count("lines that stood in the roster before");
+            continue;
+        }
+        left_out = left_out.saturating_add(1);
+        let field = if line.reason.starts_with("UNITS") { "units" } else { "resident_id" };
+        let why = format!("{}: {}", line.reason, line.message);
+        outcome.wrong(line.number, [Wrong { cell: columns.cell(field, line.number), why }]);
+    }
+    outcome.good = sent.saturating_sub(left_out);
+    outcome.counts.insert("lines taken into the roster", u64::from(added.taken));
+    if added.receipt.is_some_and(|receipt| receipt.repeated) {
+        outcome.notes.push("the same lines had been sent before: nothing new was recorded".into());
+    }
+    outcome.notes.push(format!("roster {roster}"));
+    Ok(())
+}
+
+fn messages(
+    roster: &str,
+    business_time: Option<prost_types::Timestamp>,
+    lines: Vec<command::RosterLine>,
+) -> Vec<command::AddRosterMembersRequest> {
+    // The same lines are the same request; others are another one.
+    let content = lines.iter().map(|line| format!("{line:?}")).collect::<Vec<_>>().join("\n");
+    let content: String = fingerprint(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+    let header = command::RosterHeader {
+        request_id: request_id(&["lines", roster, &content]),
+        expected_revision: None,
+        business_time,
+        roster_id: roster.to_owned(),
+    };
+    let header = command::AddRosterMembersRequest { part: Some(Part::Header(header)) };
+    let lines = lines.chunks(MESSAGE_LINES).map(|lines| {
+        let lines = command::RosterLines { lines: lines.to_vec() };
+        command::AddRosterMembersRequest { part: Some(Part::Lines(lines)) }
+    });
+    std::iter::once(header).chain(lines).collect()
+}
+
+/// The middle of a day in Beijing, for what counts on that day.
+pub(super) fn midday(day: Date) -> prost_types::Timestamp {
+    let beijing = jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(8));
+    let at = beijing.to_timestamp(day.at(12, 0, 0, 0)).unwrap_or_default();
+    client::time(at)
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
