@@ -400,6 +400,10 @@ impl Running {
     /// kind, everybody.
     fn responsible(&self, event: &Arrived) -> bool {
         let category = event.category();
+        if category.starts_with('%') {
+            // What a store says of itself, seen where its log is opened from elsewhere.
+            return false;
+        }
         const WITHOUT_VIEW: [&str; 4] = ["enrolment", "stay", "resident", "handler"];
         const WITH_VIEW: [&str; 9] = [
             "plan",

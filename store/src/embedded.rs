@@ -232,8 +232,11 @@ impl EventStore for EmbeddedStore {
     async fn grown(&self, bound: Option<Position>) -> Result<(), StoreError> {
         let bound = bound.map(|bound| bound.within(self.id())).transpose()?.unwrap_or(0);
         let mut head = self.watch();
-        let grown = head.wait_for(|head| *head > bound).await;
-        grown.map(|_| ()).map_err(|_| log::stopped("the log was closed"))
+        tokio::select! {
+            Ok(_) = head.wait_for(|head| *head > bound) => Ok(()),
+            // Who waits would wait for ever.
+            () = self.shared().closed() => Err(log::stopped("the log was closed")),
+        }
     }
 }
 
@@ -278,5 +281,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(test)]
+mod hosted;
 #[cfg(test)]
 mod tests;

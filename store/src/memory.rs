@@ -62,11 +62,7 @@ impl Log {
         let standing = standing.get(first..first.checked_add(append.events.len())?)?;
         let same = standing.iter().zip(&append.events).all(|(old, new)| old.id == new.id);
         let last = standing.last().filter(|_| same)?;
-        Some(Appended {
-            revision: last.revision,
-            position: last.position,
-            recorded_at: last.recorded_at,
-        })
+        Some(Appended { revision: last.revision, position: last.position })
     }
 
     fn record(&mut self, store: StoreId, append: Append, now: Timestamp) -> Option<Appended> {
@@ -88,11 +84,7 @@ impl Log {
             });
             next = next.next();
         }
-        self.events.last().map(|last| Appended {
-            revision: last.revision,
-            position: last.position,
-            recorded_at,
-        })
+        self.events.last().map(|last| Appended { revision: last.revision, position: last.position })
     }
 }
 

@@ -257,7 +257,8 @@ pub struct Recorded {
     pub data: Bytes,
     /// The JSON metadata.
     pub metadata: Bytes,
-    /// When the log took it; never decreases along the log.
+    /// When the log took it. It never decreases along the log as far as one clock goes: a cluster
+    /// that changed its leader tells another one's time.
     pub recorded_at: Timestamp,
 }
 
@@ -268,8 +269,6 @@ pub struct Appended {
     pub revision: Revision,
     /// The place of the last event in the log.
     pub position: Position,
-    /// When the log took them.
-    pub recorded_at: Timestamp,
 }
 
 /// Why an append, or the rest of a list of appends, was not recorded.
@@ -353,6 +352,11 @@ pub enum Direction {
 pub trait EventStore: Send + Sync + 'static {
     /// Which log this is.
     fn id(&self) -> StoreId;
+
+    /// Whether other processes append to the log too, so that what is remembered of it may be old.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// Records appends in order, each one whole or not at all, and answers when they are durable.
     ///

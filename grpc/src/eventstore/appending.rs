@@ -276,11 +276,9 @@ fn repeated(recent: &[Recorded], events: &[NewEvent]) -> Repeated {
         return Repeated::No;
     }
     match events.last().and_then(stands) {
-        Some(last) if known == events.len() => Repeated::Whole(Appended {
-            revision: last.revision,
-            position: last.position,
-            recorded_at: last.recorded_at,
-        }),
+        Some(last) if known == events.len() => {
+            Repeated::Whole(Appended { revision: last.revision, position: last.position })
+        }
         Some(_) | None => Repeated::Part,
     }
 }

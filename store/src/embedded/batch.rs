@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::port::{
@@ -36,7 +35,6 @@ pub(super) struct Batch<'a, S> {
     standing: &'a mut S,
     store: StoreId,
     head: u64,
-    now: Timestamp,
     placed: Vec<Placed>,
     streams: BTreeMap<StreamName, Pending>,
 }
@@ -50,8 +48,8 @@ struct Pending {
 
 impl<'a, S: Standing> Batch<'a, S> {
     /// An empty batch behind the position `head`.
-    pub(super) fn new(standing: &'a mut S, store: StoreId, head: u64, now: Timestamp) -> Self {
-        Self { standing, store, head, now, placed: Vec::new(), streams: BTreeMap::new() }
+    pub(super) fn new(standing: &'a mut S, store: StoreId, head: u64) -> Self {
+        Self { standing, store, head, placed: Vec::new(), streams: BTreeMap::new() }
     }
 
     /// Places a list, up to the first append that is refused.
@@ -100,7 +98,7 @@ impl<'a, S: Standing> Batch<'a, S> {
             self.placed.push(Placed { stream, revision, offset: self.head, event });
             revision = revision.next();
         }
-        self.placed.last().map(|placed| appended_at(self.store, placed, self.now))
+        self.placed.last().map(|placed| appended_at(self.store, placed))
     }
 
     /// Where the very events of `append` already stand, if they do.
@@ -136,14 +134,10 @@ impl<'a, S: Standing> Batch<'a, S> {
             .ok()
             .and_then(|place| pending.places.get(place))
             .and_then(|place| self.placed.get(*place));
-        Ok(placed.map(|placed| (placed.event.id, appended_at(self.store, placed, self.now))))
+        Ok(placed.map(|placed| (placed.event.id, appended_at(self.store, placed))))
     }
 }
 
-const fn appended_at(store: StoreId, placed: &Placed, now: Timestamp) -> Appended {
-    Appended {
-        revision: placed.revision,
-        position: Position { store, offset: placed.offset },
-        recorded_at: now,
-    }
+const fn appended_at(store: StoreId, placed: &Placed) -> Appended {
+    Appended { revision: placed.revision, position: Position { store, offset: placed.offset } }
 }

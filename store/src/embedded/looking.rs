@@ -70,8 +70,8 @@ impl Standing for Looking<'_> {
         let places = self.shared.places(stream, Some(revision), Direction::Forwards, 1)?;
         let events = self.shared.read(|reader| reader.log.at(stream, &places))?;
         let of = |event: &Recorded| {
-            let Recorded { revision, position, recorded_at, .. } = *event;
-            (event.id, Appended { revision, position, recorded_at })
+            let Recorded { revision, position, .. } = *event;
+            (event.id, Appended { revision, position })
         };
         Ok(events.first().map(of))
     }

@@ -39,6 +39,7 @@ pub(super) struct Shared {
     commits: Commits,
     head: watch::Sender<u64>,
     failed: watch::Sender<Option<StoreError>>,
+    closed: watch::Sender<bool>,
     indexed: AtomicU64,
     checkpoint_wanted: AtomicBool,
     counted: Mutex<Statistics>,
@@ -75,6 +76,7 @@ impl Shared {
             commits: Commits::starting_at(head),
             head: watch::Sender::new(head),
             failed: watch::Sender::new(None),
+            closed: watch::Sender::new(false),
             indexed: AtomicU64::new(head),
             checkpoint_wanted: AtomicBool::new(false),
             counted: Mutex::default(),
@@ -106,6 +108,11 @@ impl Shared {
 
     pub(super) fn head(&self) -> u64 {
         *self.head.borrow()
+    }
+
+    pub(super) async fn closed(&self) {
+        // The sender lives as long as this does.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<u64> {
@@ -156,6 +163,7 @@ impl Shared {
 
     /// Closes every file and lets the folder go.
     pub(super) fn release(&self) {
+        self.closed.send_replace(true);
         self.readers().clear();
         self.writer().take();
     }
@@ -298,7 +306,7 @@ impl Shared {
         }
         let now = writer.time((self.clock)());
         let mut standing = Looking::over(self);
-        let mut batch = Batch::new(&mut standing, self.id, writer.head(), now);
+        let mut batch = Batch::new(&mut standing, self.id, writer.head());
         let mut answers: Vec<_> =
             lists.into_iter().map(|list| (list.answer, batch.take(list.appends))).collect();
         let (placed, lasts) = batch.finish();

@@ -19,12 +19,22 @@ use super::flow::Stop;
 use super::loaded::{Aggregate, Loaded};
 use super::{Engine, EngineError, Envelope, Receipt};
 
+/// What an attempt takes for granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// What is remembered, and that what is new does not exist yet.
+    Memory,
+    /// What is remembered: an attempt lost a race before.
+    Seen,
+    /// Nothing but the log.
+    Log,
+}
+
 /// What one attempt of a command has come to so far.
 pub(super) struct Draft<'e> {
     engine: &'e Engine,
     envelope: &'e Envelope,
-    /// Whether an attempt lost a race before: then nothing is assumed any more.
-    again: bool,
+    trust: Trust,
     metadata: Option<(Option<VersionLabel>, Bytes)>,
     appends: Vec<Append>,
     kept: Vec<Keep>,
@@ -56,7 +66,7 @@ impl<'e> Draft<'e> {
     pub(super) fn new(
         engine: &'e Engine,
         envelope: &'e Envelope,
-        again: bool,
+        trust: Trust,
         target: StreamName,
     ) -> Self {
         let (revision, position, append) = (None, None, None);
@@ -64,7 +74,7 @@ impl<'e> Draft<'e> {
         Self {
             engine,
             envelope,
-            again,
+            trust,
             metadata: None,
             appends: Vec::new(),
             kept: Vec::new(),
@@ -81,6 +91,9 @@ impl<'e> Draft<'e> {
         &self,
         stream: StreamName,
     ) -> Result<Arc<Loaded<D>>, EngineError> {
+        if self.trust == Trust::Log {
+            return self.reload(stream).await;
+        }
         self.engine.load(stream).await
     }
 
@@ -89,7 +102,7 @@ impl<'e> Draft<'e> {
         &self,
         stream: StreamName,
     ) -> Result<Arc<Loaded<D>>, EngineError> {
-        if self.again {
+        if self.trust != Trust::Memory {
             return self.load(stream).await;
         }
         Ok(self.engine.cache.get(&stream).unwrap_or_else(|| Arc::new(Loaded::empty(stream))))
@@ -101,7 +114,7 @@ impl<'e> Draft<'e> {
         stream: StreamName,
     ) -> Result<Arc<Loaded<D>>, EngineError> {
         self.engine.cache.forget(&stream);
-        self.load(stream).await
+        self.engine.load(stream).await
     }
 
     /// Takes the aggregate that the command is about. Stops here if the command has taken effect
@@ -233,6 +246,11 @@ impl<'e> Draft<'e> {
         let bytes = Bytes::from(serde_json::to_vec(&metadata).unwrap_or_default());
         self.metadata = Some((version.cloned(), bytes.clone()));
         bytes
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.appends.is_empty()
     }
 
     /// Appends what was decided, in the order in which it was decided.

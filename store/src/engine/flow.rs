@@ -4,7 +4,7 @@ use std::future::Future;
 
 use crate::port::StreamName;
 
-use super::draft::{Draft, Outcome};
+use super::draft::{Draft, Outcome, Trust};
 use super::loaded::Aggregate;
 use super::{ATTEMPTS_MAX, Engine, EngineError, Envelope, Receipt};
 
@@ -87,6 +87,9 @@ impl<D: Aggregate<Command: Clone + Send + Sync>> Flow for Single<D> {
 
 impl Engine {
     /// Takes `flow` to its end: loads, decides and appends until nobody comes in between.
+    ///
+    /// An append says whether what was remembered still holds; a refusal does not. Where others
+    /// append too, a command that would record nothing is decided again on what the log says.
     pub(super) async fn run<F: Flow>(
         &self,
         envelope: &Envelope,
@@ -95,9 +98,16 @@ impl Engine {
         let target = flow.target(envelope);
         let mut turn = None;
         let mut lost = target.clone();
-        for attempt in 0..ATTEMPTS_MAX {
-            let mut draft = Draft::new(self, envelope, attempt > 0, target.clone());
-            match flow.draft(&mut draft).await {
+        let mut trust = Trust::Memory;
+        for _ in 0..ATTEMPTS_MAX {
+            let mut draft = Draft::new(self, envelope, trust, target.clone());
+            let drafted = flow.draft(&mut draft).await;
+            if self.store.is_shared() && trust != Trust::Log && records_nothing(&draft, &drafted) {
+                trust = Trust::Log;
+                continue;
+            }
+            trust = Trust::Seen;
+            match drafted {
                 Ok(()) => {}
                 Err(Stop::Repeated(receipt)) => return Ok(receipt),
                 Err(Stop::Failed(error)) => return Err(error),
@@ -112,5 +122,17 @@ impl Engine {
             }
         }
         Err(EngineError::Raced { stream: lost, attempts: ATTEMPTS_MAX })
+    }
+}
+
+/// Whether an attempt ends without an append that would tell if what it saw was old. What took
+/// effect before stays so.
+fn records_nothing(draft: &Draft<'_>, drafted: &Result<(), Stop>) -> bool {
+    match drafted {
+        Ok(()) => draft.is_empty(),
+        Err(Stop::Repeated(_)) => false,
+        Err(Stop::Failed(why)) => {
+            matches!(why, EngineError::Rejected(_) | EngineError::ExpectedRevision { .. })
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::flow::Flow;
 use super::payouts::{CarryReversal, CarrySettlement, Gather, Owe};
 use super::steps::Tidy;
 use super::{Engine, EngineError, Envelope};
-use crate::port::{Direction, Position, Recorded};
+use crate::port::{Direction, Position, Recorded, StoreError};
 
 /// How many events are read at once.
 const EVENTS_AT_ONCE: usize = 1_000;
@@ -64,6 +64,54 @@ impl Engine {
             tokio::time::sleep(pause).await;
             after = self.catch_up_to(after, head).await?;
             after.into_iter().for_each(&mut keep);
+        }
+    }
+
+    /// Takes note of what others record behind `bound`, for ever, so that what is remembered here
+    /// is not older than it has to be. Answers with the place to go on from.
+    pub async fn observe_others(&self, bound: Option<Position>) -> (Option<Position>, StoreError) {
+        let mut after = bound;
+        loop {
+            let read = async {
+                self.store.grown(after).await?;
+                self.store.read_all(after, Direction::Forwards, EVENTS_AT_ONCE).await
+            };
+            let events = match read.await {
+                Ok(events) => events,
+                Err(why) => return (after, why),
+            };
+            events.iter().for_each(|recorded| self.observe(recorded));
+            after = events.last().map(|last| last.position).or(after);
+        }
+    }
+
+    /// Drives what follows from the events after `bound`, for about as long as `limit`, or up to
+    /// the head of the log. Answers with the new checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`], with the checkpoint to go on from.
+    pub async fn catch_up_within(
+        &self,
+        bound: Option<Position>,
+        limit: Duration,
+    ) -> Result<Option<Position>, Stopped> {
+        let begun = tokio::time::Instant::now();
+        let mut after = bound;
+        loop {
+            let down = |why| Stopped { after, why: EngineError::of_store(why) };
+            let read = self.store.read_all(after, Direction::Forwards, EVENTS_AT_ONCE).await;
+            let events = read.map_err(down)?;
+            for recorded in &events {
+                self.follow(recorded).await.map_err(|why| Stopped { after, why })?;
+                after = Some(recorded.position);
+                if begun.elapsed() >= limit {
+                    return Ok(after);
+                }
+            }
+            if events.is_empty() {
+                return Ok(after);
+            }
         }
     }
 
