@@ -6,6 +6,7 @@ mod eventstore;
 mod export;
 mod import;
 mod past;
+mod place;
 mod plans;
 mod progress;
 mod serve;
@@ -38,6 +39,8 @@ enum Command {
         /// Keep the data in this folder, so that `serve --data` can go on with it.
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
+        #[command(flatten)]
+        at: place::At,
     },
     /// Fill a data folder with a made-up city, offline.
     Simulate(simulate::Simulate),
@@ -79,7 +82,9 @@ pub fn run(huzhu: Huzhu) -> ExitCode {
     let done = match huzhu.command {
         Command::Serve(serve) => serve::run(serve),
         Command::Eventstore(asked) => eventstore::run(asked),
-        Command::Demo { keep } => crate::demo::run(keep).map_err(Failure::of),
+        Command::Demo { keep, at } => {
+            at.place().and_then(|log| crate::demo::run(keep, log).map_err(Failure::of))
+        }
         Command::Simulate(asked) => simulate::run(asked),
         Command::Token(token) => token::run(&token),
         Command::Plans(plans) => plans::run(&plans),

@@ -11,7 +11,7 @@ mod world;
 use std::path::PathBuf;
 
 use crate::client::{DeskError, Desks};
-use crate::server::{self, Config, Running, ServeError};
+use crate::server::{self, Config, LogPlace, Running, ServeError};
 
 /// Why the demo did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -47,17 +47,17 @@ pub enum DemoError {
     System(String),
 }
 
-/// Runs the demo; keeps its data in `keep` if that is given.
+/// Runs the demo on the log at `log`; keeps its data in `keep` if that is given.
 ///
 /// # Errors
 ///
 /// [`DemoError`].
-pub fn run(keep: Option<PathBuf>) -> Result<(), DemoError> {
+pub fn run(keep: Option<PathBuf>, log: LogPlace) -> Result<(), DemoError> {
     let system = |why: std::io::Error| DemoError::System(why.to_string());
     let temporary = tempfile::tempdir().map_err(system)?;
     let data = keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     // The cases are of 2014: commands count when they happened, not today.
-    let config = Config { backdate_days_max: None, ..Config::new(data) };
+    let config = Config { backdate_days_max: None, log, ..Config::new(data) };
     let service = server::start(config)?;
     show::title("Huzhu 互助: from enrolment to money on the card");
     show::progress(&format!("the service listens on {}", service.address));

@@ -4,6 +4,7 @@
 //! and commits; handing each command to another thread would cost more than the disk does. Reads
 //! of views leave the thread.
 
+mod log;
 mod monitoring;
 mod processes;
 
@@ -16,18 +17,17 @@ use std::time::Duration;
 
 use huzhu_projections::checkpoint::ViewsError;
 use huzhu_projections::database::Place;
-use huzhu_projections::feed::EmbeddedFeed;
 use huzhu_projections::query::Queries;
 use huzhu_projections::worker::Views;
-use huzhu_store::embedded::EmbeddedStore;
 use huzhu_store::engine::{Engine, Limits};
-use huzhu_store::port::EventStore;
 use tokio::sync::watch as channel;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tower::util::MapRequestLayer;
 
+use self::log::Log;
+pub use self::log::LogPlace;
 use crate::auth::Verifier;
 use crate::auth::keys::{ResidentHasher, TokenKey};
 use crate::auth::table::TABLE;
@@ -49,6 +49,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Where the views are kept: a `postgres://` URL, or else in the data folder.
     pub views: Option<String>,
+    /// Where the log is.
+    pub log: LogPlace,
     /// Where calls are taken. Loopback unless somebody says otherwise.
     pub listen: SocketAddr,
     /// Where Prometheus reads.
@@ -82,6 +84,7 @@ impl Config {
         Self {
             data,
             views: None,
+            log: LogPlace::default(),
             listen: any,
             metrics: any,
             in_flight_max: 1_024,
@@ -229,7 +232,7 @@ impl Drop for Running {
 /// An opened data folder, about to be served.
 struct Serving {
     config: Config,
-    store: EmbeddedStore,
+    log: Log,
     views: Views,
     context: Context,
     newsroom: Newsroom,
@@ -239,21 +242,20 @@ struct Serving {
 
 impl Serving {
     async fn open(config: Config, key: &TokenKey) -> Result<Self, ServeError> {
-        let clock = config.clock.clone();
-        let store = EmbeddedStore::open(&config.data, move || clock.now())
-            .map_err(|why| ServeError::Log(why.to_string()))?;
-        let port: Arc<dyn EventStore> = Arc::new(store.clone());
-        let engine = Engine::open(Arc::clone(&port), Limits::default())
+        let log = Log::open(config.log.clone(), &config.data, config.clock.clone()).await?;
+        let residents = ResidentHasher::open(&config.data)?;
+        #[cfg(feature = "cluster")]
+        log.agree_on(&residents).await?;
+        let engine = Engine::open(log.port(), Limits::default())
             .await
             .map_err(|why| ServeError::Log(why.to_string()))?;
-        let feed = EmbeddedFeed::new(&store).map_err(|why| ServeError::Log(why.to_string()))?;
         let clock = config.clock.clone();
         let unfit = |why: ViewsError| ServeError::Views(why.to_string());
         let place = Place::of(&config.data, config.views.as_deref()).map_err(unfit)?;
         let clock: huzhu_projections::worker::Clock = Arc::new(move || clock.now());
-        let views = Views::start(place.clone(), Box::new(feed), clock).await.map_err(unfit)?;
+        let views = Views::start(place.clone(), log.feed()?, clock).await.map_err(unfit)?;
         let queries = Queries::new(place, views.watch(), READERS);
-        let (newsroom, watches) = watch::open(port, queries.clone(), config.heartbeat);
+        let (newsroom, watches) = watch::open(log.port(), queries.clone(), config.heartbeat);
         let context = Context {
             engine,
             clock: config.clock.clone(),
@@ -261,11 +263,11 @@ impl Serving {
             message_bytes_max: config.message_bytes_max,
             queries,
             watches,
-            residents: Arc::new(ResidentHasher::open(&config.data)?),
+            residents: Arc::new(residents),
         };
         let verifier = Verifier::new(key);
         let metrics = Metrics::default();
-        Ok(Self { config, store, views, context, newsroom, verifier, metrics })
+        Ok(Self { config, log, views, context, newsroom, verifier, metrics })
     }
 
     async fn run(
@@ -274,7 +276,7 @@ impl Serving {
         metrics_listener: TcpListener,
         mut stopped: channel::Receiver<bool>,
     ) -> Result<(), ServeError> {
-        let Self { config, store, views, context, newsroom, verifier, metrics } = self;
+        let Self { config, log, views, context, newsroom, verifier, metrics } = self;
         let system = |why: &dyn std::fmt::Display| ServeError::System(why.to_string());
         let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| system(&why))?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -283,12 +285,12 @@ impl Serving {
         beside.spawn(monitoring::serve(
             metrics_listener,
             metrics.clone(),
-            store.clone(),
+            log.clone(),
             views.watch(),
             config.clock.clone(),
             stopped.clone(),
         ));
-        beside.spawn(processes::follow(context.engine.clone(), config.data.clone()));
+        beside.spawn(processes::run(context.engine.clone(), log.clone(), config.data.clone()));
         beside.spawn(newsroom.run(stopped.clone()));
 
         let (health, health_service) = tonic_health::server::health_reporter();
@@ -302,9 +304,9 @@ impl Serving {
             open_log: config.open_log,
         };
         let gate = Gate::new(verifier, config.clock.clone(), metrics, bounds);
-        let port = Arc::new(store.clone());
-        let log = Desk::reading(port, config.clock.clone(), Persons::Withheld, stopped.clone());
-        let routes = log
+        let read =
+            Desk::reading(log.port(), config.clock.clone(), Persons::Withheld, stopped.clone());
+        let routes = read
             .add_to(services::routes(&context))
             .add_service(health_service)
             .add_service(reflection(tonic_reflection::server::Builder::build_v1)?)
@@ -334,7 +336,7 @@ impl Serving {
             ended = server.serve_with_incoming_shutdown(incoming, draining) => {
                 ended.map_err(|why| system(&why))
             }
-            why = store.failed() => Err(ServeError::Log(why)),
+            why = log.failed() => Err(ServeError::Log(why)),
             () = overdue => {
                 tracing::warn!("calls under way did not end in time");
                 Ok(())
@@ -343,7 +345,7 @@ impl Serving {
         drop(beside);
         drop(context);
         views.stop();
-        store.close().await;
+        log.close().await;
         tracing::info!("stopped");
         ended
     }

@@ -13,8 +13,12 @@
     reason = "a story that cannot go on has failed, and says where"
 )]
 
+#[cfg(feature = "cluster")]
+pub mod between;
 pub mod caller;
 pub mod facts;
+#[cfg(feature = "cluster")]
+pub mod host;
 pub mod node;
 pub mod outside;
 pub mod people;

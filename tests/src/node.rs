@@ -75,6 +75,14 @@ impl Node {
         self.address
     }
 
+    /// Its log, for a service.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub fn place(&self) -> huzhu_grpc::server::LogPlace {
+        let address = format!("esdb://{}?tls=false", self.address);
+        huzhu_grpc::server::LogPlace::Cluster(address.parse().unwrap())
+    }
+
     /// A connection of its own.
     #[must_use]
     pub fn client(&self) -> StreamsClient<Channel> {

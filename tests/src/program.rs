@@ -30,6 +30,9 @@ pub fn program() -> &'static Path {
         build.args(["build", "--quiet", "--package", "huzhu-grpc", "--bin", "huzhu"]);
         build.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
         build.arg("--target-dir").arg(profile.parent().unwrap());
+        if cfg!(feature = "cluster") {
+            build.args(["--features", "cluster"]);
+        }
         if profile.ends_with("release") {
             build.arg("--release");
         }
@@ -70,15 +73,23 @@ pub struct Program {
     address: String,
     metrics: String,
     folder: TempDir,
+    /// Where its log is, if not in its folder.
+    store: Option<String>,
     log: TempDir,
 }
 
 impl Program {
     /// Serves `folder`, on free ports.
     pub async fn start_in(folder: TempDir) -> Self {
+        Self::start_on(folder, None).await
+    }
+
+    /// The same, with its log elsewhere.
+    pub async fn start_on(folder: TempDir, store: Option<String>) -> Self {
         let log = tempfile::tempdir().unwrap();
         let none = String::new;
-        let mut program = Self { child: None, address: none(), metrics: none(), folder, log };
+        let mut program =
+            Self { child: None, address: none(), metrics: none(), folder, store, log };
         program.restart().await;
         program
     }
@@ -90,6 +101,7 @@ impl Program {
             .args(["serve", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
             .args(["--backdate-days", "any", "--drain", "5", "--data"])
             .arg(self.folder.path())
+            .args(self.store.iter().flat_map(|store| ["--store", store.as_str()]))
             .env("RUST_LOG", "debug")
             .stdout(Stdio::piped())
             .stderr(log)

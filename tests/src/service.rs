@@ -1,6 +1,7 @@
 //! The real service, in this process, over a data folder of its own.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use huzhu_domain::envelope::{Actor, Role};
@@ -20,6 +21,9 @@ pub struct Service {
     folder: PathBuf,
     issuer: Issuer,
     channel: Channel,
+    /// Another service on the same log; callers and connections go to either in turn.
+    peer: Option<Box<Service>>,
+    turn: AtomicBool,
     // Taken away last.
     _own: Option<TempDir>,
 }
@@ -34,13 +38,31 @@ impl Service {
     /// The same, run differently.
     #[must_use]
     pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let own = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), change)
+    }
+
+    fn start_in(own: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let running = open(own.path(), change);
         let (address, metrics) = (running.address.to_string(), running.metrics.to_string());
         let mut service = Self::at(&address, &metrics, own.path());
         service.running = Some(running);
         service._own = Some(own);
         service
+    }
+
+    /// Two services on the log of a node, each with a folder of its own. Who calls meets now the
+    /// one, now the other.
+    #[cfg(feature = "cluster")]
+    #[must_use]
+    pub fn two_on(node: &crate::node::Node) -> Self {
+        let on = |config: &mut Config| config.log = node.place();
+        let mut first = Self::start_with(on);
+        let folder = tempfile::tempdir().unwrap();
+        for key in ["token.key", "resident.key"] {
+            std::fs::copy(first.folder().join(key), folder.path().join(key)).unwrap();
+        }
+        first.peer = Some(Box::new(Self::start_in(folder, on)));
+        first
     }
 
     /// A service that somebody else started.
@@ -53,6 +75,8 @@ impl Service {
             folder: folder.to_owned(),
             issuer: Issuer::new(&TokenKey::open(folder).unwrap()).unwrap(),
             channel: connect(address),
+            peer: None,
+            turn: AtomicBool::new(false),
             _own: None,
         }
     }
@@ -102,7 +126,8 @@ impl Service {
     /// Someone with a token.
     #[must_use]
     pub fn caller(&self, role: Role, subject: &str, organisation: Option<&str>) -> Caller {
-        Caller::new(self.channel.clone(), Some(&self.token(role, subject, organisation)))
+        let met = self.next();
+        Caller::new(met.channel.clone(), Some(&self.token(role, subject, organisation)))
     }
 
     /// Someone with a token of their own making, or none.
@@ -114,7 +139,13 @@ impl Service {
     /// A connection of its own.
     #[must_use]
     pub fn connect(&self) -> Channel {
-        connect(&self.address)
+        connect(&self.next().address)
+    }
+
+    /// This service and its peer in turn.
+    fn next(&self) -> &Self {
+        let others = self.turn.fetch_xor(true, Ordering::Relaxed);
+        self.peer.as_deref().filter(|_| others).unwrap_or(self)
     }
 
     /// What Prometheus reads.

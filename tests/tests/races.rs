@@ -52,39 +52,72 @@ async fn almost_approved(unit: &Unit<'_>, cover: &str, benefit: &str, facts: Fac
 
 #[test]
 fn sixty_four_approvals_racing_for_the_last_100_yuan_never_overspend() {
-    story(async {
-        let union = Union::found().await;
-        let unit = union.unit("unit", "单位", 1).await;
-        let member = unit.member(person("会员", Sex::Female, "1980-05-01")).await;
-        let cover = unit.grant(&member, "nuan-huzhu", "2014-01-01").await;
-        // 190,000 for a stay, and 10,553 for receipts of 54,565: 100 yuan are left.
-        let mut facts = illness("2014-01-02", DAY);
-        facts.stays = vec![stay_above("BIG", "2014-02-01", "2014-03-01", "300000")];
-        let big = unit.file(&cover, &["above-ceiling"], facts, DAY).await;
-        unit.approve(&big, DAY).await;
-        let most = unit.file(&cover, &["outpatient"], outpatient("MOST", "54565"), DAY).await;
-        unit.approve(&most, DAY).await;
-        assert_eq!(used(&union, &cover).await.to_string(), "200553.00");
+    story(async { race_for_the_last_100_yuan(Union::found().await).await });
+}
 
-        // Each of them is worth 100 yuan, as long as no other is approved.
-        let mut claims = Vec::new();
-        for number in 0..64 {
-            let facts = outpatient(&format!("RACE-{number}"), "500");
-            claims.push(almost_approved(&unit, &cover, "outpatient", facts).await);
-        }
-        let approvals = claims.iter().map(|claim| {
-            let finance = union.finance.over(union.service.connect());
-            async move { finance.call(pass_request(claim, DAY)).await }
+#[test]
+fn no_interleaving_of_claims_on_a_cover_passes_its_ceiling() {
+    story(async { play_interleavings(Union::found().await).await });
+}
+
+/// The same races, where callers meet now one, now the other of two services on one log.
+#[cfg(feature = "cluster")]
+mod between_two_services {
+    use huzhu_tests::node::Node;
+    use huzhu_tests::service::Service;
+
+    use super::*;
+
+    #[test]
+    fn sixty_four_approvals_racing_for_the_last_100_yuan_never_overspend() {
+        story(async {
+            let node = Node::start();
+            let union = Union::found_with(Service::two_on(&node)).await;
+            race_for_the_last_100_yuan(union).await;
         });
-        let answers = join_all(approvals).await;
-        let approved = answers.iter().filter(|answer| answer.is_ok()).count();
-        assert_eq!(approved, 1, "{:?}", answers.iter().find_map(|answer| answer.as_ref().err()));
-        for status in answers.iter().filter_map(|answer| answer.as_ref().err()) {
-            let allowed = ["NOTHING_PAYABLE", "CEILING_EXCEEDED", "ASSESSMENT_CHANGED", "RACED"];
-            assert!(allowed.contains(&reason(status).as_str()), "{status:?}");
-        }
-        assert_eq!(used(&union, &cover).await, CEILING.parse().unwrap());
+    }
+
+    #[test]
+    fn no_interleaving_of_claims_on_a_cover_passes_its_ceiling() {
+        story(async {
+            let node = Node::start();
+            let union = Union::found_with(Service::two_on(&node)).await;
+            play_interleavings(union).await;
+        });
+    }
+}
+
+async fn race_for_the_last_100_yuan(union: Union) {
+    let unit = union.unit("unit", "单位", 1).await;
+    let member = unit.member(person("会员", Sex::Female, "1980-05-01")).await;
+    let cover = unit.grant(&member, "nuan-huzhu", "2014-01-01").await;
+    // 190,000 for a stay, and 10,553 for receipts of 54,565: 100 yuan are left.
+    let mut facts = illness("2014-01-02", DAY);
+    facts.stays = vec![stay_above("BIG", "2014-02-01", "2014-03-01", "300000")];
+    let big = unit.file(&cover, &["above-ceiling"], facts, DAY).await;
+    unit.approve(&big, DAY).await;
+    let most = unit.file(&cover, &["outpatient"], outpatient("MOST", "54565"), DAY).await;
+    unit.approve(&most, DAY).await;
+    assert_eq!(used(&union, &cover).await.to_string(), "200553.00");
+
+    // Each of them is worth 100 yuan, as long as no other is approved.
+    let mut claims = Vec::new();
+    for number in 0..64 {
+        let facts = outpatient(&format!("RACE-{number}"), "500");
+        claims.push(almost_approved(&unit, &cover, "outpatient", facts).await);
+    }
+    let approvals = claims.iter().map(|claim| {
+        let finance = union.finance.over(union.service.connect());
+        async move { finance.call(pass_request(claim, DAY)).await }
     });
+    let answers = join_all(approvals).await;
+    let approved = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!(approved, 1, "{:?}", answers.iter().find_map(|answer| answer.as_ref().err()));
+    for status in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        let allowed = ["NOTHING_PAYABLE", "CEILING_EXCEEDED", "ASSESSMENT_CHANGED", "RACED"];
+        assert!(allowed.contains(&reason(status).as_str()), "{status:?}");
+    }
+    assert_eq!(used(&union, &cover).await, CEILING.parse().unwrap());
 }
 
 /// What somebody does with one of the claims on a cover.
@@ -158,40 +191,36 @@ async fn play(union: &Union, unit: &Unit<'_>, claims: &[String], the_move: Move)
     }
 }
 
-#[test]
-fn no_interleaving_of_claims_on_a_cover_passes_its_ceiling() {
-    story(async {
-        let union = Union::found().await;
-        let unit = union.unit("unit", "单位", 1).await;
-        let mut runner = TestRunner::new(Config { cases: 24, ..Config::default() });
-        let mut round = 0;
-        let strategy = moves();
-        // The cases come from the runner; the moves are made on one runtime.
-        for _ in 0..runner.config().cases {
-            round += 1;
-            let rounds = strategy.new_tree(&mut runner).unwrap().current();
-            let name = format!("会员{round}");
-            let member = unit.member(person(&name, Sex::Male, "1980-05-01")).await;
-            let cover = unit.grant(&member, "nuan-huzhu", "2014-01-01").await;
-            let mut claims = Vec::new();
-            for number in 0..CLAIMS {
-                // Each of them alone is worth 90,000: two fit whole under the ceiling.
-                let mut facts = illness("2014-01-02", DAY);
-                let serial = format!("{round}-{number}");
-                facts.stays = vec![stay_above(&serial, "2014-02-01", "2014-03-01", "150000")];
-                claims.push(almost_approved(&unit, &cover, "above-ceiling", facts).await);
-            }
-            for at_once in &rounds {
-                let moves = at_once.iter().map(|one| play(&union, &unit, &claims, *one));
-                join_all(moves).await;
-                let used = used(&union, &cover).await;
-                assert!(used <= CEILING.parse().unwrap(), "{used} after {rounds:?}");
-                assert!(used >= Decimal::ZERO, "{used} after {rounds:?}");
-            }
-            let promised = promised(&union, &claims).await;
-            assert_eq!(used(&union, &cover).await, promised, "{rounds:?}");
+async fn play_interleavings(union: Union) {
+    let unit = union.unit("unit", "单位", 1).await;
+    let mut runner = TestRunner::new(Config { cases: 24, ..Config::default() });
+    let mut round = 0;
+    let strategy = moves();
+    // The cases come from the runner; the moves are made on one runtime.
+    for _ in 0..runner.config().cases {
+        round += 1;
+        let rounds = strategy.new_tree(&mut runner).unwrap().current();
+        let name = format!("会员{round}");
+        let member = unit.member(person(&name, Sex::Male, "1980-05-01")).await;
+        let cover = unit.grant(&member, "nuan-huzhu", "2014-01-01").await;
+        let mut claims = Vec::new();
+        for number in 0..CLAIMS {
+            // Each of them alone is worth 90,000: two fit whole under the ceiling.
+            let mut facts = illness("2014-01-02", DAY);
+            let serial = format!("{round}-{number}");
+            facts.stays = vec![stay_above(&serial, "2014-02-01", "2014-03-01", "150000")];
+            claims.push(almost_approved(&unit, &cover, "above-ceiling", facts).await);
         }
-    });
+        for at_once in &rounds {
+            let moves = at_once.iter().map(|one| play(&union, &unit, &claims, *one));
+            join_all(moves).await;
+            let used = used(&union, &cover).await;
+            assert!(used <= CEILING.parse().unwrap(), "{used} after {rounds:?}");
+            assert!(used >= Decimal::ZERO, "{used} after {rounds:?}");
+        }
+        let promised = promised(&union, &claims).await;
+        assert_eq!(used(&union, &cover).await, promised, "{rounds:?}");
+    }
 }
 
 /// What the claims that were approved add up to.

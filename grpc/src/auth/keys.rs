@@ -41,6 +41,12 @@ pub enum KeyError {
         /// Its mode.
         mode: u32,
     },
+    /// The log's residents were hashed with another key: one person could become two members.
+    #[error("{file} is not the key that this log was begun with: copy that one here")]
+    Other {
+        /// Its name in the data folder.
+        file: String,
+    },
     /// The system gives no random bytes.
     #[error("the system gives no random bytes: {0}")]
     Random(String),
@@ -106,14 +112,29 @@ impl ResidentHasher {
         }
     }
 
+    /// What is said of a log that was begun with another key.
+    #[must_use]
+    pub fn other() -> KeyError {
+        KeyError::Other { file: RESIDENT_KEY.to_owned() }
+    }
+
+    /// What tells this key from others and gives nothing of it away.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<String> {
+        self.digest("the fingerprint of this key")
+    }
+
+    fn digest(&self, text: &str) -> Option<String> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
+        mac.update(text.as_bytes());
+        let bytes = mac.finalize().into_bytes();
+        Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// The keyed hash of a resident id.
     #[must_use]
     pub fn hash(&self, id: &ResidentId) -> Option<ResidentKey> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        mac.update(id.reveal().as_bytes());
-        let bytes = mac.finalize().into_bytes();
-        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        text.parse().ok()
+        self.digest(id.reveal())?.parse().ok()
     }
 }
 

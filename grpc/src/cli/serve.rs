@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::place::At;
 use super::{Failure, blocking};
 use crate::clock::Clock;
 use crate::server::{self, Config};
@@ -23,6 +24,8 @@ pub(super) struct Serve {
     /// than in the data folder.
     #[arg(long, value_name = "URL", env = "HUZHU_VIEWS", hide_env_values = true)]
     views: Option<String>,
+    #[command(flatten)]
+    at: At,
     /// Where calls are taken.
     #[arg(long, default_value = "127.0.0.1:50051", env = "HUZHU_LISTEN")]
     listen: SocketAddr,
@@ -73,6 +76,7 @@ pub(super) fn run(serve: Serve) -> Result<(), Failure> {
     let config = Config {
         data: serve.data,
         views: serve.views,
+        log: serve.at.place()?,
         listen: serve.listen,
         metrics: serve.metrics,
         in_flight_max: usize::try_from(serve.in_flight_max).unwrap_or(usize::MAX),
@@ -105,8 +109,11 @@ pub(super) async fn until_ended(ended: impl Fn() -> bool) -> Result<(), Failure>
     }
 }
 
+/// The client library complains of what the store heals by itself.
+const FILTER: &str = "info,eventstore=off";
+
 pub(super) fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

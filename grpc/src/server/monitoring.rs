@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use huzhu_projections::worker::Status;
-use huzhu_store::embedded::EmbeddedStore;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,6 +13,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 
+use super::log::Log;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 pub(super) async fn serve(
     listener: TcpListener,
     metrics: Metrics,
-    store: EmbeddedStore,
+    log: Log,
     views: watch::Receiver<Arc<Status>>,
     clock: Clock,
     mut stopped: watch::Receiver<bool>,
@@ -42,10 +42,10 @@ pub(super) async fn serve(
             },
             _ = stopped.wait_for(|stopped| *stopped) => return,
         };
-        let (metrics, store) = (metrics.clone(), store.clone());
+        let (metrics, log) = (metrics.clone(), log.clone());
         let (views, clock) = (views.clone(), clock.clone());
         let answer = service_fn(move |request: Request<Incoming>| {
-            metrics.take_log(store.statistics());
+            log.statistics().into_iter().for_each(|statistics| metrics.take_log(statistics));
             metrics.take_views(&views.borrow(), clock.now());
             let response = respond(&request, &metrics);
             async move { Ok::<_, Infallible>(response) }

@@ -1,7 +1,11 @@
 //! What follows from events, driven again after a crash, and where that has come to.
 //!
-//! The checkpoint is a file that may be lost or old: driving again what was done finds nothing to
-//! do.
+//! In a data folder of one's own the checkpoint is a file that may be lost or old: driving again
+//! what was done finds nothing to do. On a log that several services share, the checkpoint stands
+//! in the log, and one of them at a time is at it: see [`shared`].
+
+#[cfg(feature = "cluster")]
+mod shared;
 
 use std::fs;
 use std::io;
@@ -10,6 +14,8 @@ use std::time::Duration;
 
 use huzhu_store::engine::Engine;
 use huzhu_store::port::Position;
+
+use super::log::Log;
 
 /// How old an event is before somebody else than its caller drives what follows from it.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -20,7 +26,17 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(30);
 const FILE: &str = "processes.checkpoint";
 
 /// Drives what follows from events, for ever.
-pub(super) async fn follow(engine: Engine, folder: PathBuf) {
+pub(super) async fn run(engine: Engine, log: Log, folder: PathBuf) {
+    match log {
+        Log::Folder(_) => follow(engine, folder).await,
+        #[cfg(feature = "cluster")]
+        Log::Cluster(store) => {
+            tokio::join!(shared::observe(engine.clone()), shared::take_turns(engine, store));
+        }
+    }
+}
+
+async fn follow(engine: Engine, folder: PathBuf) {
     let file = folder.join(FILE);
     let mut after = read(&file).filter(|after| after.store == engine.store().id());
     let mut wait = BACK_OFF;

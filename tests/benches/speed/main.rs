@@ -3,7 +3,8 @@
 //!
 //! `HUZHU_BENCH_EVENTS` says how long the log is about (1,000,000), `HUZHU_BENCH_CALLS` how many
 //! calls each round of a measurement makes per caller at most. An argument picks one part: `calls`,
-//! with the numbers in flight to try if not all, `logs`, or `node`. A miss is told, never a failure.
+//! with the numbers in flight to try if not all, `logs`, `node`, or `cluster` (with the feature of that
+//! name). A miss is told, never a failure.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,8 @@
 )]
 
 mod calls;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod disk;
 mod echo;
 mod logs;
@@ -37,7 +40,7 @@ fn main() {
     }
     let mut report = Report::default();
     let chosen = |part: &str| {
-        let parts = ["calls", "logs", "node"];
+        let parts = ["calls", "logs", "node", "cluster"];
         arguments.iter().any(|argument| argument == part)
             || !arguments.iter().any(|argument| parts.contains(&argument.as_str()))
     };
@@ -51,6 +54,10 @@ fn main() {
     }
     if chosen("node") {
         node::measure(&mut report);
+    }
+    #[cfg(feature = "cluster")]
+    if chosen("cluster") {
+        cluster::measure(&mut report);
     }
     report.print();
     report.write();

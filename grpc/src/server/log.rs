@@ -1,0 +1,120 @@
+//! The log that the service works on: in the data folder, or on a cluster.
+
+use std::path::Path;
+use std::sync::Arc;
+
+#[cfg(feature = "cluster")]
+use huzhu_projections::feed::PortFeed;
+use huzhu_projections::feed::{EmbeddedFeed, Feed};
+#[cfg(feature = "cluster")]
+use huzhu_store::cluster::{Address, ClusterStore};
+use huzhu_store::embedded::{EmbeddedStore, Statistics};
+use huzhu_store::port::{EventStore, StoreError};
+
+use super::ServeError;
+#[cfg(feature = "cluster")]
+use crate::auth::keys::ResidentHasher;
+use crate::clock::Clock;
+
+/// Where the log is.
+#[derive(Clone, Debug, Default)]
+pub enum LogPlace {
+    /// In the data folder.
+    #[default]
+    Folder,
+    /// On a cluster of KurrentDB (EventStoreDB), or behind `huzhu eventstore`.
+    #[cfg(feature = "cluster")]
+    Cluster(Address),
+}
+
+/// An opened log. Clones are handles of the same one.
+#[derive(Clone)]
+pub(super) enum Log {
+    Folder(EmbeddedStore),
+    #[cfg(feature = "cluster")]
+    Cluster(ClusterStore),
+}
+
+impl Log {
+    pub(super) async fn open(
+        place: LogPlace,
+        folder: &Path,
+        clock: Clock,
+    ) -> Result<Self, ServeError> {
+        let failed = |why: StoreError| ServeError::Log(why.to_string());
+        match place {
+            LogPlace::Folder => {
+                EmbeddedStore::open(folder, move || clock.now()).map(Self::Folder).map_err(failed)
+            }
+            #[cfg(feature = "cluster")]
+            LogPlace::Cluster(address) => {
+                let fresh = uuid::Uuid::new_v4();
+                ClusterStore::open(address, fresh).await.map(Self::Cluster).map_err(failed)
+            }
+        }
+    }
+
+    pub(super) fn port(&self) -> Arc<dyn EventStore> {
+        match self {
+            Self::Folder(store) => Arc::new(store.clone()),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Makes sure that every service on the log hashes residents with the same key: the hash is
+    /// what makes one person one member.
+    #[cfg(feature = "cluster")]
+    pub(super) async fn agree_on(&self, residents: &ResidentHasher) -> Result<(), ServeError> {
+        match self {
+            Self::Folder(_) => {}
+            Self::Cluster(store) => {
+                let ours = residents.fingerprint().unwrap_or_default();
+                let failed = |why: StoreError| ServeError::Log(why.to_string());
+                if store.agree("residents", &ours).await.map_err(failed)? != ours {
+                    return Err(ResidentHasher::other().into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the views read.
+    pub(super) fn feed(&self) -> Result<Box<dyn Feed>, ServeError> {
+        match self {
+            Self::Folder(store) => {
+                let feed = EmbeddedFeed::new(store);
+                Ok(Box::new(feed.map_err(|why| ServeError::Log(why.to_string()))?))
+            }
+            #[cfg(feature = "cluster")]
+            Self::Cluster(store) => Ok(Box::new(PortFeed::new(Arc::new(store.clone())))),
+        }
+    }
+
+    /// What was committed here; a cluster has figures of its own.
+    pub(super) fn statistics(&self) -> Option<Statistics> {
+        match self {
+            Self::Folder(store) => Some(store.statistics()),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => None,
+        }
+    }
+
+    /// Waits until the log takes nothing any more, and the program should end. A cluster that does
+    /// not answer is asked again.
+    pub(super) async fn failed(&self) -> String {
+        match self {
+            Self::Folder(store) => store.failed().await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => std::future::pending().await,
+        }
+    }
+
+    pub(super) async fn close(self) {
+        match self {
+            Self::Folder(store) => store.close().await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => {}
+        }
+    }
+}
