@@ -6,7 +6,7 @@ use huzhu_domain::id::checked::Sex;
 use huzhu_domain::id::{CoverId, MemberId, derive};
 use huzhu_domain::member::MemberClass;
 use huzhu_domain::money::Money;
-use huzhu_domain::organisation::{self, Name, Parent};
+use huzhu_domain::organisation::{self, Name, Parent, WorkersCounted};
 use huzhu_domain::step::Level;
 use huzhu_domain::term::Term;
 use jiff::civil::{Date, date};
@@ -50,11 +50,11 @@ fn organisations() -> History {
     history
 }
 
-fn member(number: u8) -> MemberId {
+fn member(number: u32) -> MemberId {
     MemberId::new(derive(&["member", &number.to_string()]))
 }
 
-fn grant(history: &mut History, number: usize, of: u8, unit: &str, (start, end): (Date, Date)) {
+fn grant(history: &mut History, number: usize, of: u32, unit: &str, (start, end): (Date, Date)) {
     let cover = CoverId::new(derive(&["cover", &number.to_string()]));
     let granted = cover::Granted {
         cover,
@@ -103,6 +103,33 @@ fn coverage_is_told_for_every_level_by_month() {
     assert_eq!(by_year, ["2014|0|40|40|0|40||1.0000", "2015|40|-40|0|40|40|1.0000|0.0000"]);
 }
 
+/// As the district of Miyun told in January 2015: 1,884 new members, 34,306 in all, and a coverage
+/// that nearly doubled.
+#[test]
+fn the_growth_of_a_district_is_one_query() {
+    const BEFORE: u32 = 32_422;
+    const NEW: u32 = 1_884;
+    let mut history = organisations();
+    let mut count = |workers, on| {
+        let counted = organisation::Event::WorkersCounted(WorkersCounted { workers, on });
+        history.push("organisation-unit-1", counted);
+    };
+    count(119_800, date(2013, 3, 1));
+    count(64_800, date(2014, 3, 1));
+    for number in 0..BEFORE {
+        let term = (date(2013, 1, 1), date(2014, 12, 31));
+        grant(&mut history, number as usize, number, "unit-1", term);
+    }
+    for number in BEFORE..BEFORE + NEW {
+        let term = (date(2014, 6, 1), date(2016, 5, 31));
+        grant(&mut history, number as usize, number, "unit-3", term);
+    }
+    let views = shown(&history);
+    let growth = "SELECT members_change, members_in_force, coverage_before, coverage
+                    FROM organisation_growth_by_year WHERE organisation = 'district' AND year = 2014";
+    assert_eq!(views.ask(growth), ["1884|34306|0.2702|0.5278"]);
+}
+
 #[test]
 fn a_member_with_several_covers_counts_once_and_a_renewal_leaves_no_gap() {
     let mut history = organisations();
@@ -136,12 +163,12 @@ fn a_cover_that_ends_early_is_out_of_the_month_it_ends_in() {
     assert_eq!(views.ask(changes), ["2014-01|1", "2014-06|-1"]);
 }
 
-type Bought = (u8, usize, u8, u8, Option<u8>);
+type Bought = (u32, usize, u8, u8, Option<u8>);
 
 fn any_covers() -> impl Strategy<Value = Vec<Bought>> {
     // Whose, at which unit, from which month, for how many months, and when it ends early.
     prop::collection::vec(
-        (0..3_u8, 0..3_usize, 0..24_u8, 0..14_u8, prop::option::of(0..14_u8)),
+        (0..3_u32, 0..3_usize, 0..24_u8, 0..14_u8, prop::option::of(0..14_u8)),
         0..14,
     )
 }
