@@ -6,6 +6,7 @@
 //! | `link` | what is asked of a connection; `eventstoredb` is the one there is |
 //! | `supervisor` | calls that outlive the connection they began on |
 //! | `reader`, `head` | reads, and the waking of those who wait for more |
+//! | `copying` | a cluster as what a log is copied to |
 //! | `turn` | which of several services drives what follows from events |
 //! | `format` | events and streams as the server has them |
 //!
@@ -15,6 +16,7 @@
 //! 4. What is decided on is read from the leader, whatever node the address prefers.
 
 mod address;
+mod copying;
 mod format;
 mod head;
 mod link;
@@ -33,7 +35,7 @@ use uuid::Uuid;
 
 pub use self::address::{Address, AddressError, Preference, secret_of};
 use self::format::{event_out, stream_out};
-pub(crate) use self::link::{Dial, Incoming, Link, LinkError, Outgoing, Told, Written};
+pub(crate) use self::link::{Dial, Incoming, Link, LinkError, Ordered, Outgoing, Told, Written};
 use self::reader::{Reader, store_error};
 use self::supervisor::{Patience, Supervisor};
 pub use self::turn::Turn;

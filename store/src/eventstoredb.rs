@@ -24,6 +24,8 @@ use eventstore::{
     ExpectedRevision, Position, ReadAllOptions, ReadStream, ReadStreamOptions, ResolvedEvent,
     StreamPosition, SubscribeToAllOptions, SubscriptionFilter,
 };
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
 use serde_json::value::RawValue;
 use tokio::runtime::{self, Handle};
 use tokio::sync::oneshot;
@@ -33,7 +35,7 @@ use tracing::instrument::WithSubscriber;
 use tracing::span;
 
 use crate::cluster::{
-    Address, Dial, Incoming, Link, LinkError, Outgoing, Preference, Told, Written,
+    Address, Dial, Incoming, Link, LinkError, Ordered, Outgoing, Preference, Told, Written,
 };
 use crate::port::{Direction, Expected};
 
@@ -113,6 +115,7 @@ impl Dial for Dialer {
             thread: Arc::clone(&self.thread),
             sessions: Default::default(),
             turn: AtomicUsize::new(0),
+            in_order: Mutex::default(),
         }))
     }
 }
@@ -141,6 +144,8 @@ struct Connection {
     thread: Arc<Thread>,
     sessions: [Mutex<Option<Arc<BatchAppendClient>>>; SESSIONS],
     turn: AtomicUsize,
+    /// The session for appends whose order counts.
+    in_order: Mutex<Option<Arc<BatchAppendClient>>>,
 }
 
 /// Options of a call, with credentials where there are some.
@@ -212,12 +217,8 @@ impl Link for Connection {
                 Arc::clone(held(place).insert(session))
             }
         };
-        let expected = match expected {
-            Expected::NoStream => ExpectedRevision::NoStream,
-            Expected::Exactly(revision) => ExpectedRevision::Exact(revision.0),
-        };
         let events = events.into_iter().map(event_data).collect();
-        match session.append_to_stream(stream, expected, events).await {
+        match session.append_to_stream(stream, expectation(expected), events).await {
             Ok(written) => Ok(Written {
                 revision: written.current_revision().unwrap_or_default(),
                 offset: written.current_position().map(|position| position.commit),
@@ -231,6 +232,31 @@ impl Link for Connection {
                 Err(link_error(&why))
             }
         }
+    }
+
+    async fn append_in_order(&self, appends: Vec<Ordered>) -> Result<(), LinkError> {
+        let open = held(&self.in_order).clone();
+        let session = match open {
+            Some(session) => session,
+            None => {
+                let session = self.open().await?;
+                Arc::clone(held(&self.in_order).insert(session))
+            }
+        };
+        let ask = |append: Ordered| {
+            let (session, Ordered { stream, expected, events }) = (Arc::clone(&session), append);
+            let events = events.into_iter().map(event_data).collect();
+            async move { session.append_to_stream(stream, expectation(expected), events).await }
+        };
+        // Every one is on its way, in this order, before the first is answered.
+        let mut answers: FuturesOrdered<_> = appends.into_iter().map(ask).collect();
+        while let Some(answer) = answers.next().await {
+            if let Err(why) = answer {
+                held(&self.in_order).take_if(|open| Arc::ptr_eq(open, &session));
+                return Err(link_error(&why));
+            }
+        }
+        Ok(())
     }
 
     async fn read_stream(
@@ -323,6 +349,13 @@ impl tracing::Subscriber for Complaint {
     fn enter(&self, _: &span::Id) {}
 
     fn exit(&self, _: &span::Id) {}
+}
+
+fn expectation(expected: Expected) -> ExpectedRevision {
+    match expected {
+        Expected::NoStream => ExpectedRevision::NoStream,
+        Expected::Exactly(revision) => ExpectedRevision::Exact(revision.0),
+    }
 }
 
 /// The server gives both numbers alike unless a transaction wrote the event.

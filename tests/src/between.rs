@@ -173,7 +173,7 @@ impl Streams for Between {
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
         self.lead()?;
         let request = request.into_inner();
-        let count = request.options.as_ref().and_then(|options| options.count_option.clone());
+        let count = request.options.as_ref().and_then(|options| options.count_option);
         if let Some(CountOption::Subscription(_)) = count {
             self.faults.subscribed.fetch_add(1, Ordering::SeqCst);
             if take_one(&self.faults.ending_well) {

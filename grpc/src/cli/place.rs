@@ -7,6 +7,11 @@ use clap::Args;
 use super::Failure;
 use crate::server::LogPlace;
 
+/// What whoever names a cluster is told.
+#[cfg(not(feature = "cluster"))]
+pub(super) const WITHOUT_CLUSTERS: &str =
+    "this program was built without clusters; build it with --features cluster";
+
 /// The variable that a password may stand in.
 #[cfg(feature = "cluster")]
 const PASSWORD: &str = "HUZHU_STORE_PASSWORD";
@@ -56,10 +61,7 @@ impl At {
     pub(super) fn place(self) -> Result<LogPlace, Failure> {
         match self.store {
             None => Ok(LogPlace::Folder),
-            Some(_) => Err(Failure(
-                "this program was built without clusters; build it with --features cluster"
-                    .to_owned(),
-            )),
+            Some(_) => Err(Failure(WITHOUT_CLUSTERS.to_owned())),
         }
     }
 }

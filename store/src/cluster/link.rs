@@ -18,6 +18,14 @@ pub(crate) struct Outgoing {
     pub(crate) metadata: Bytes,
 }
 
+/// An append that has its place among others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ordered {
+    pub(crate) stream: String,
+    pub(crate) expected: Expected,
+    pub(crate) events: Vec<Outgoing>,
+}
+
 /// An event as the server tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Incoming {
@@ -79,6 +87,15 @@ pub(crate) trait Link: Send + Sync {
         expected: Expected,
         events: Vec<Outgoing>,
     ) -> Result<Written, LinkError>;
+
+    /// Records appends, the events of each behind those of the one before. After an error some of
+    /// them may stand, from the first one on.
+    async fn append_in_order(&self, appends: Vec<Ordered>) -> Result<(), LinkError> {
+        for Ordered { stream, expected, events } in appends {
+            self.append(&stream, expected, events).await?;
+        }
+        Ok(())
+    }
 
     /// Events of a stream, beginning with the one at `from`; without it, from the beginning, or
     /// from the end going backwards. A stream that there is not has none.
