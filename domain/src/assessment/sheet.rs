@@ -298,7 +298,9 @@ pub(super) fn key(parts: &[&str]) -> AccumulatorKey {
 
 /// An amount as people write it.
 pub(super) fn yuan(amount: Decimal) -> String {
-    let mut shown = amount.normalize();
+    // Most amounts have two places already, and zeros are dear to look for.
+    let mut shown =
+        if amount.scale() == 2 && !amount.is_zero() { amount } else { amount.normalize() };
     if shown.scale() < 2 {
         shown.rescale(2);
     }

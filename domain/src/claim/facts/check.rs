@@ -60,16 +60,16 @@ impl Facts {
         }
         for (i, bill) in self.bills.iter().enumerate() {
             let at = |field: &str| format!("bills[{i}].{field}");
-            amount(at("self_pay_one"), bill.self_pay_one)?;
-            amount(at("self_pay_one_above"), bill.self_pay_one_above)?;
-            amount(at("self_pay_two"), bill.self_pay_two)?;
-            amount(at("own_expense"), bill.own_expense)?;
+            amount(|| at("self_pay_one"), bill.self_pay_one)?;
+            amount(|| at("self_pay_one_above"), bill.self_pay_one_above)?;
+            amount(|| at("self_pay_two"), bill.self_pay_two)?;
+            amount(|| at("own_expense"), bill.own_expense)?;
         }
         for (i, loss) in self.losses.iter().enumerate() {
-            amount(format!("losses[{i}].amount"), loss.amount)?;
+            amount(|| format!("losses[{i}].amount"), loss.amount)?;
         }
         for (i, offset) in self.offsets.iter().enumerate() {
-            amount(format!("offsets[{i}].amount"), offset.amount)?;
+            amount(|| format!("offsets[{i}].amount"), offset.amount)?;
         }
         for (i, document) in self.documents.iter().enumerate() {
             let length = document.name.chars().count();
@@ -108,22 +108,20 @@ impl Facts {
             return Err(wrong("applied_on", format!("must be {FIRST_DAY} to {LAST_DAY}")));
         }
         let singles = [
-            ("incident.date".to_owned(), Some(self.incident.date)),
-            ("death".to_owned(), self.death),
-            ("notified_on".to_owned(), self.notified_on),
-            ("disability.assessed_on".to_owned(), self.disability.as_ref().map(|d| d.assessed_on)),
+            ("incident.date", Some(self.incident.date)),
+            ("death", self.death),
+            ("notified_on", self.notified_on),
+            ("disability.assessed_on", self.disability.as_ref().map(|d| d.assessed_on)),
         ];
-        let diagnoses = self
-            .diagnoses
-            .iter()
-            .enumerate()
-            .map(|(i, d)| (format!("diagnoses[{i}].established_on"), Some(d.established_on)));
-        let bills =
-            self.bills.iter().enumerate().map(|(i, b)| (format!("bills[{i}].date"), Some(b.date)));
-        for (path, date) in singles.into_iter().chain(diagnoses).chain(bills) {
-            if let Some(date) = date {
-                self.check_past(path, date)?;
-            }
+        for (path, date) in singles {
+            date.map_or(Ok(()), |date| self.check_past(|| path.to_owned(), date))?;
+        }
+        for (i, diagnosis) in self.diagnoses.iter().enumerate() {
+            let path = || format!("diagnoses[{i}].established_on");
+            self.check_past(path, diagnosis.established_on)?;
+        }
+        for (i, bill) in self.bills.iter().enumerate() {
+            self.check_past(|| format!("bills[{i}].date"), bill.date)?;
         }
         let incident = self.incident.date;
         if let Some(death) = self.death.filter(|death| *death < incident) {
@@ -139,24 +137,24 @@ impl Facts {
         }
     }
 
-    fn check_past(&self, path: String, date: Date) -> Result<(), FactsError> {
+    fn check_past(&self, path: impl FnOnce() -> String, date: Date) -> Result<(), FactsError> {
         if date < FIRST_DAY {
-            return Err(wrong(path, format!("must not lie before {FIRST_DAY}")));
+            return Err(wrong(path(), format!("must not lie before {FIRST_DAY}")));
         }
         if date > self.applied_on {
             let why = format!("{date} lies after the application of {}", self.applied_on);
-            return Err(wrong(path, why));
+            return Err(wrong(path(), why));
         }
         Ok(())
     }
 
     fn check_serials(&self) -> Result<(), FactsError> {
-        let stays = self.stays.iter().enumerate().map(|(i, s)| (format!("stays[{i}]"), &s.serial));
-        let bills = self.bills.iter().enumerate().map(|(i, b)| (format!("bills[{i}]"), &b.serial));
+        let stays = self.stays.iter().enumerate().map(|(i, stay)| ("stays", i, &stay.serial));
+        let bills = self.bills.iter().enumerate().map(|(i, bill)| ("bills", i, &bill.serial));
         let mut seen: BTreeSet<&StatementSerial> = BTreeSet::new();
-        for (path, serial) in stays.chain(bills) {
+        for (list, i, serial) in stays.chain(bills) {
             if !seen.insert(serial) {
-                return Err(wrong(format!("{path}.serial"), format!("{serial} stands twice")));
+                return Err(wrong(format!("{list}[{i}].serial"), format!("{serial} stands twice")));
             }
         }
         Ok(())
@@ -167,8 +165,8 @@ impl Facts {
         if !(1..=3).contains(&stay.hospital_grade) {
             return Err(wrong(at("hospital_grade"), "must be 1, 2 or 3"));
         }
-        self.check_past(at("admitted"), stay.admitted)?;
-        self.check_past(at("discharged"), stay.discharged)?;
+        self.check_past(|| at("admitted"), stay.admitted)?;
+        self.check_past(|| at("discharged"), stay.discharged)?;
         if stay.discharged < stay.admitted {
             let why = format!("{} lies before the admission of {}", stay.discharged, stay.admitted);
             return Err(wrong(at("discharged"), why));
@@ -180,10 +178,10 @@ impl Facts {
                 format!("at most {STAY_DAYS_MAX} days, not {days}"),
             ));
         }
-        amount(at("self_pay_one"), stay.self_pay_one)?;
-        amount(at("self_pay_one_above"), stay.self_pay_one_above)?;
-        amount(at("self_pay_two"), stay.self_pay_two)?;
-        amount(at("own_expense"), stay.own_expense)?;
+        amount(|| at("self_pay_one"), stay.self_pay_one)?;
+        amount(|| at("self_pay_one_above"), stay.self_pay_one_above)?;
+        amount(|| at("self_pay_two"), stay.self_pay_two)?;
+        amount(|| at("own_expense"), stay.own_expense)?;
         match &stay.joins {
             Some(joins) if joins.serial == stay.serial => {
                 Err(wrong(at("joins.serial"), "a stay cannot go on from itself"))
@@ -199,12 +197,12 @@ impl Facts {
     }
 }
 
-fn amount(path: String, amount: Money) -> Result<(), FactsError> {
+fn amount(path: impl FnOnce() -> String, amount: Money) -> Result<(), FactsError> {
     if amount.is_negative() {
-        return Err(wrong(path, format!("{amount} is negative")));
+        return Err(wrong(path(), format!("{amount} is negative")));
     }
     if amount.fen() > FIGURE_MAX_FEN {
-        return Err(wrong(path, format!("{amount} is above 1000000000.00")));
+        return Err(wrong(path(), format!("{amount} is above 1000000000.00")));
     }
     Ok(())
 }
