@@ -26,7 +26,6 @@ pub mod runner;
 mod steps;
 pub mod streams;
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -87,12 +86,10 @@ impl Envelope {
 /// SHA-256 in lower-case hexadecimal.
 #[must_use]
 pub fn digest(content: &[u8]) -> Arc<str> {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
     let digest = Sha256::digest(content);
-    let text = digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let text: String =
+        digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     text.into()
 }
 

@@ -1,5 +1,6 @@
 //! An aggregate as its stream's events make it, and which commands made them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use huzhu_domain::plan::Plan;
 use huzhu_domain::rejection::Rejection;
 use huzhu_domain::reservation::Reservation;
 use huzhu_domain::roster::Roster;
+use serde::Deserialize;
 
 use crate::port::{
     Direction, EventStore, Position, READ_EVENTS_MAX, Recorded, Revision, StreamName,
@@ -89,6 +91,24 @@ pub struct Loaded<D> {
     effects: BTreeMap<CommandId, Effect>,
 }
 
+/// What a fold needs of an event's metadata; who asked, and when, it passes over.
+#[derive(Deserialize)]
+struct Marks<'a> {
+    command: CommandId,
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+}
+
+fn metadata_of<'a, M: Deserialize<'a>>(recorded: &'a Recorded) -> Result<M, EngineError> {
+    serde_json::from_slice(&recorded.metadata)
+        .map_err(|why| corrupt(recorded, format!("unreadable metadata: {why}")))
+}
+
+fn corrupt(recorded: &Recorded, why: String) -> EngineError {
+    let (stream, revision) = (recorded.stream.clone(), recorded.revision);
+    EngineError::Corrupt { stream, revision, why }
+}
+
 /// What a command did to the stream.
 #[derive(Clone, Debug)]
 struct Effect {
@@ -125,7 +145,7 @@ impl<D: Aggregate> Loaded<D> {
                 .map_err(EngineError::of_store)?;
             let last = page.len() < READ_EVENTS_MAX;
             for recorded in &page {
-                loaded = loaded.past(recorded)?.0;
+                loaded = loaded.fold(recorded)?;
             }
             if last {
                 return Ok(loaded);
@@ -138,29 +158,39 @@ impl<D: Aggregate> Loaded<D> {
     /// # Errors
     ///
     /// [`EngineError::Corrupt`] when the event cannot be read or cannot follow.
-    pub fn past(mut self, recorded: &Recorded) -> Result<(Self, D::Event, Metadata), EngineError> {
-        let corrupt = |why: String| EngineError::Corrupt {
-            stream: recorded.stream.clone(),
-            revision: recorded.revision,
-            why,
-        };
+    pub fn past(self, recorded: &Recorded) -> Result<(Self, D::Event, Metadata), EngineError> {
+        let metadata: Metadata = metadata_of(recorded)?;
+        let (next, event) = self.step(recorded, metadata.command, &metadata.content)?;
+        Ok((next, event, metadata))
+    }
+
+    /// The aggregate after one more event of its stream.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Corrupt`] when the event cannot be read or cannot follow.
+    pub fn fold(self, recorded: &Recorded) -> Result<Self, EngineError> {
+        let Marks { command, content } = metadata_of(recorded)?;
+        Ok(self.step(recorded, command, &content)?.0)
+    }
+
+    fn step(
+        mut self,
+        recorded: &Recorded,
+        command: CommandId,
+        content: &str,
+    ) -> Result<(Self, D::Event), EngineError> {
+        let corrupt = |why: String| corrupt(recorded, why);
         if recorded.revision != self.revision.map_or(Revision::FIRST, Revision::next) {
             return Err(corrupt(format!("it follows revision {:?}", self.revision)));
         }
         let event = D::Event::decode(&recorded.name, recorded.version, &recorded.data)
             .map_err(|why| corrupt(why.to_string()))?;
-        let metadata: Metadata = serde_json::from_slice(&recorded.metadata)
-            .map_err(|why| corrupt(format!("unreadable metadata: {why}")))?;
         self.state = self.state.evolve(&event).map_err(|why| corrupt(why.to_string()))?;
         self.revision = Some(recorded.revision);
-        self.position = Some(recorded.position);
-        self.note(
-            metadata.command,
-            &Arc::from(metadata.content.as_str()),
-            &[(event.name(), recorded.revision)],
-            recorded.position,
-        );
-        Ok((self, event, metadata))
+        let made = (event.name(), recorded.revision);
+        self.note(command, &Arc::from(content), &[made], recorded.position);
+        Ok((self, event))
     }
 
     /// The aggregate after events that were decided but not recorded.

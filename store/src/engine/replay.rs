@@ -158,7 +158,7 @@ impl Engine {
     ) -> Result<Loaded<D>, EngineError> {
         let mut loaded = Loaded::empty(stream.clone());
         for recorded in self.events(stream, upto).await? {
-            loaded = loaded.past(&recorded)?.0;
+            loaded = loaded.fold(&recorded)?;
         }
         Ok(loaded)
     }
