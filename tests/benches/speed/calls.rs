@@ -164,8 +164,11 @@ impl Caller {
     }
 
     async fn echo(&self, in_flight: usize, count: usize) -> Samples {
+        // The requests that the service gets: many clerks, each with a token of their own.
         let calls = (0..count).map(|number| {
-            let request = self.desks[0].0.request(claim(&self.covers[0], number));
+            let member = number % self.covers.len();
+            let clerk = &self.desks[self.units[member]].0;
+            let request = clerk.request(claim(&self.covers[member], number));
             let mut echo = self.echo.clone();
             async move { drop(echo.file_claim(request).await.unwrap()) }
         });
