@@ -164,6 +164,10 @@ pub fn start(config: Config) -> Result<Running, ServeError> {
         .name("huzhu-serve".to_owned())
         .spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
+                // A command is long work for a runtime: commits that ended, and sockets, are looked
+                // at after a few, not after dozens.
+                .global_queue_interval(4)
+                .event_interval(16)
                 .enable_all()
                 .build()
                 .map_err(|why| ServeError::System(why.to_string()))?;

@@ -5,8 +5,8 @@
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// Lets other threads go before the calling one. Linux counts this by thread; elsewhere it would be
-/// said of the whole program, and nothing is changed.
+/// Lets other threads go before the calling one, which must hold no lock that they wait for. Linux
+/// counts this by thread; elsewhere it would be said of the whole program, and nothing is changed.
 pub fn stand_back() {
     #[cfg(target_os = "linux")]
     if let Err(why) = rustix::process::nice(NICENESS) {

@@ -6,9 +6,10 @@
 //! | `index.db` | derived: where the events of a stream stand; built again when it is missing |
 //! | `lock` | held while a process has the log open |
 //!
-//! Whatever appends are waiting go into one commit (group commit). The task that commits runs on
-//! the callers' runtime and writes on its thread: handing every append to a thread of its own
-//! costs more than the disk does, most of all on a current-thread runtime.
+//! Whatever appends are waiting go into one commit (group commit). The commit of one caller alone is
+//! written on the callers' thread: to hand it to another would cost more than the disk does, most
+//! of all on a current-thread runtime. A commit of several is handed over, once for all of them:
+//! the callers' thread takes in the next ones while the disk works.
 //!
 //! 1. An answer goes out only after its commit has returned from the disk.
 //! 2. A list that is refused never takes its neighbours in the commit with it.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::index::IndexWriter;
 use super::shared::Shared;
-use crate::background::stand_back;
 use crate::port::StoreError;
 
 /// How many events make a batch worth its sorting, when they come fast.
@@ -16,7 +15,6 @@ const STEP_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) fn start(shared: Arc<Shared>, index: IndexWriter) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name("huzhu-log-keeper".to_owned()).spawn(move || {
-        stand_back();
         if let Err(error) = keep(&shared, index) {
             shared.fail(&error);
         }

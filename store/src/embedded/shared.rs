@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use quick_cache::sync::Cache;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::batch::Batch;
 use super::commits::Commits;
 use super::index::{IndexReader, IndexWriter};
 use super::log::{self, Reading};
 use super::looking::Looking;
-use super::queue::{Answer, Limits, Queue, Waiting};
+use super::queue::{Answered, Limits, Next, Queue, Waiting};
 use super::statistics::Statistics;
 use super::tail::Tail;
 use super::writer::Writer;
@@ -24,6 +24,8 @@ use crate::port::{AppendError, Direction, Revision, StoreError, StoreId, StreamN
 const HEADS_MAX: usize = 65_536;
 /// How far the index may stay behind; beyond it, appends are refused until it has caught up.
 const UNINDEXED_EVENTS_MAX: u64 = 1_000_000;
+/// From so many callers on, a commit is handed to another thread.
+const HANDED_OVER_MIN: usize = 4;
 /// How often the committer looks whether more callers have become ready.
 const GATHERING_ROUNDS_MAX: u32 = 8;
 /// How many readers are kept open for the next caller.
@@ -274,7 +276,11 @@ impl Shared {
         if self.unindexed() > UNINDEXED_EVENTS_MAX {
             return Err(AppendError::Overloaded);
         }
-        if self.queue.push(waiting)? {
+        let begin = |lists| {
+            let shared = Arc::clone(self);
+            tokio::task::spawn_blocking(move || shared.commit(lists))
+        };
+        if self.queue.push(waiting, begin)? {
             // Made here, so that it tells the callers even if its runtime never runs it.
             let committer = Committer { shared: Arc::clone(self), ended: false };
             tokio::spawn(committer.run());
@@ -282,20 +288,9 @@ impl Shared {
         Ok(())
     }
 
-    fn commit(&self, mut lists: Vec<Waiting>) {
+    fn commit(&self, mut lists: Vec<Waiting>) -> Vec<Answered> {
         // A caller that has left does not want the answer, and nobody was promised anything.
         lists.retain(|list| !list.answer.is_closed());
-        if lists.is_empty() {
-            return;
-        }
-        for (to, answer) in self.commit_lists(lists) {
-            // The caller may have left since.
-            let _sent = to.send(answer);
-        }
-        self.checkpoint_if_wanted();
-    }
-
-    fn commit_lists(&self, lists: Vec<Waiting>) -> Vec<(oneshot::Sender<Answer>, Answer)> {
         let mut guard = self.writer();
         let Some((writer, _)) = guard.as_mut() else {
             let why = StoreError::Unavailable { why: "the log is closed".to_owned() };
@@ -332,10 +327,7 @@ impl Shared {
     }
 
     /// Ends what the keeper began: right after a commit nothing is in the way.
-    fn checkpoint_if_wanted(&self) {
-        if !self.checkpoint_wanted.swap(false, Ordering::Relaxed) {
-            return;
-        }
+    fn checkpoint(&self) {
         if let Some((writer, _)) = self.writer().as_ref()
             && let Err(error) = writer.checkpoint()
         {
@@ -349,7 +341,7 @@ impl Shared {
     }
 }
 
-fn refuse_all(lists: Vec<Waiting>, error: &StoreError) -> Vec<(oneshot::Sender<Answer>, Answer)> {
+fn refuse_all(lists: Vec<Waiting>, error: &StoreError) -> Vec<Answered> {
     lists.into_iter().map(|list| (list.answer, Err(error.clone().into()))).collect()
 }
 
@@ -363,23 +355,55 @@ impl Committer {
     async fn run(mut self) {
         loop {
             self.gather().await;
-            let lists = self.shared.queue.take();
-            if lists.is_empty() {
-                // From here on the next caller starts another one.
-                self.ended = true;
-                return;
+            let mut alone = false;
+            let answers = match self.shared.queue.next() {
+                // Callers of work that panicked learn it from the end of their answer's channel.
+                Next::Begun(commit) => commit.await.unwrap_or_default(),
+                Next::Commit(lists) => {
+                    alone = lists.len() < HANDED_OVER_MIN;
+                    self.work(alone, |shared| shared.commit(lists)).await
+                }
+                Next::Nothing => {
+                    // From here on the next caller starts another one.
+                    self.ended = true;
+                    return;
+                }
+            };
+            for (to, answer) in answers {
+                // The caller may have left since.
+                let _sent = to.send(answer);
             }
-            self.shared.commit(lists);
+            if self.shared.checkpoint_wanted.swap(false, Ordering::Relaxed) {
+                self.work(alone, Shared::checkpoint).await;
+            }
         }
+    }
+
+    /// Works for one caller alone right here: another thread would take longer to wake than to
+    /// write. For several it works on another thread, and this one takes in the next callers while
+    /// the disk is busy.
+    async fn work<T: Default + Send + 'static>(
+        &self,
+        alone: bool,
+        work: impl FnOnce(&Shared) -> T + Send + 'static,
+    ) -> T {
+        if alone {
+            return work(&self.shared);
+        }
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || work(&shared)).await.unwrap_or_default()
     }
 
     /// Lets everyone who is ready to append do so first: they share the commit.
     async fn gather(&self) {
+        if !self.shared.queue.gather() {
+            return;
+        }
         let mut waiting = self.shared.queue.len();
         for _ in 0..GATHERING_ROUNDS_MAX {
             tokio::task::yield_now().await;
             let now = self.shared.queue.len();
-            if now == waiting {
+            if now <= waiting {
                 return;
             }
             waiting = now;
