@@ -10,9 +10,10 @@ use huzhu_tests::command::{ApprovalRule, Deadlines, PublishApprovalPolicyRequest
 use huzhu_tests::facts::{at, date, diagnosis, illness, receipt, written};
 use huzhu_tests::people::person;
 use huzhu_tests::query::{
-    ClaimState, EntryKind, GetCoverRequest, LedgerOrder, ListDiseaseStatisticsRequest,
-    ListHandlerActivityRequest, ListLedgerBalancesRequest, ListLedgerEntriesRequest,
-    ListOrganisationGrowthRequest, ListWorkQueueRequest, Measure, WorkOrder,
+    Claim, ClaimState, EntryKind, GetCoverRequest, LedgerOrder, ListClaimsRequest,
+    ListDiseaseStatisticsRequest, ListHandlerActivityRequest, ListLedgerBalancesRequest,
+    ListLedgerEntriesRequest, ListOrganisationGrowthRequest, ListWorkQueueRequest, Measure,
+    WorkOrder,
 };
 use huzhu_tests::union::{DISTRICT, Union, Unit, claim_request};
 use huzhu_tests::wire::{Level, Severity, Sex, Step};
@@ -242,6 +243,30 @@ fn coverage_diseases_and_handlers_are_told_in_figures() {
         let year = year.unwrap_or_else(|| panic!("{balances:?}"));
         assert_eq!((year.measure(), year.used), (Measure::Fen, 80_000));
         assert_eq!(year.remaining, year.ceiling.map(|ceiling| ceiling - 80_000));
+    });
+}
+
+#[test]
+fn a_claim_says_what_was_asked_assessed_approved_and_paid() {
+    story(async {
+        let union = Union::found().await;
+        publish_deadlines(&union).await;
+        let unit = union.unit("unit", "单位", 4).await;
+        let Year { waiting, position: at_least, .. } = lived(&union, &unit).await;
+        let asked =
+            ListClaimsRequest { unit_id: "unit".to_owned(), at_least, ..Default::default() };
+        let claims = union.analyst.must(asked).await.claims;
+        let (open, done): (Vec<_>, Vec<_>) =
+            claims.into_iter().partition(|claim| claim.claim_id == waiting);
+        let amounts = |claim: &Claim| {
+            let amounts = [&claim.asked, &claim.assessed, &claim.approved, &claim.paid];
+            amounts.map(|amount| amount.as_ref().map(|amount| written(Some(amount))))
+        };
+        let said = |amount: &str| Some(amount.to_owned());
+        let all = [said("5800.00"), said("800.00"), said("800.00"), said("800.00")];
+        assert_eq!(amounts(&done[0]), all);
+        assert_eq!(amounts(&open[0]), [said("5800.00"), said("800.00"), None, said("0.00")]);
+        assert_eq!((open[0].due_on, done[0].due_on), (date("2014-12-10"), None));
     });
 }
 

@@ -193,6 +193,8 @@ fn statistics_tell_persons_from_payments() {
         let statistics = union.analyst.must(asked).await.statistics;
         let december = statistics.iter().find(|row| row.district_id == DISTRICT).unwrap();
         assert_eq!((december.persons_paid, december.payments), (1, 2));
+        // Filed on 20 November, paid on 1 December.
+        assert_eq!(december.average_days_to_payment, "11");
         assert_eq!(written(december.benefits.as_ref()), "1000.00");
         assert_eq!(december.loss_ratio, "", "a free plan has none");
 

@@ -56,19 +56,25 @@ impl PlanStatistic {
     /// Benefits over contributions (赔付率), to four places; none where nothing was contributed.
     #[must_use]
     pub fn loss_ratio(&self) -> Option<Decimal> {
-        share(self.benefits().amount(), self.contributions.amount())
+        share(self.benefits().amount(), self.contributions.amount(), 4)
+    }
+
+    /// Days from filing to payment on average, to one place; none where nothing was paid.
+    #[must_use]
+    pub fn average_days_to_payment(&self) -> Option<Decimal> {
+        share(self.days_to_payment.into(), self.payments.into(), 1)
     }
 
     /// Members in force over workers (覆盖率), to four places; none where no worker was counted.
     #[must_use]
     pub fn coverage(&self) -> Option<Decimal> {
-        share(self.members_in_force.into(), self.workers.into())
+        share(self.members_in_force.into(), self.workers.into(), 4)
     }
 }
 
-fn share(part: Decimal, whole: Decimal) -> Option<Decimal> {
+fn share(part: Decimal, whole: Decimal, places: u32) -> Option<Decimal> {
     let strategy = rust_decimal::RoundingStrategy::MidpointAwayFromZero;
-    part.checked_div(whole).map(|share| share.round_dp_with_strategy(4, strategy))
+    part.checked_div(whole).map(|share| share.round_dp_with_strategy(places, strategy))
 }
 
 /// Which figures.

@@ -141,6 +141,10 @@ pub(super) fn claim(row: Claim, decisions: Vec<ApprovalStep>) -> query::Claim {
         filed_on: Some(date(row.filed_on)),
         changed_on: Some(date(row.moved_on)),
         decisions: decisions.into_iter().map(decision).collect(),
+        asked: Some(money(row.asked_fen)),
+        paid: Some(money(row.paid_fen)),
+        due_on: row.due_on.map(date),
+        pay_by: row.pay_by.map(date),
     }
 }
 
@@ -265,6 +269,7 @@ pub(super) fn statistic(figures: PlanStatistic) -> query::PlanStatistics {
         benefits: Some(money(figures.benefits())),
         loss_ratio: text(figures.loss_ratio()),
         coverage: text(figures.coverage()),
+        average_days_to_payment: text(figures.average_days_to_payment()),
         district_id: figures.district,
         month: figures.month,
         covers_granted: figures.covers,
