@@ -14,7 +14,7 @@ use huzhu_domain::envelope::Role;
 use huzhu_tests::facts::written;
 use huzhu_tests::people::{numbered, person};
 use huzhu_tests::program::{Said, huzhu};
-use huzhu_tests::query::{ListClaimsRequest, ListMembersRequest};
+use huzhu_tests::query::{ListClaimsRequest, ListMembersRequest, Member};
 use huzhu_tests::story;
 use huzhu_tests::union::Union;
 use huzhu_tests::wire::{MemberClass, Person, Sex};
@@ -61,20 +61,20 @@ impl Office {
         self.import("roster", file, &arguments).await
     }
 
-    /// The members of the unit, as the views have them once they reflect the whole log.
-    async fn members(&self) -> Vec<huzhu_tests::query::Member> {
+    /// The members of the unit, once the views show so many.
+    async fn members(&self, count: usize) -> Vec<Member> {
         let asked =
             ListMembersRequest { unit_id: "unit".into(), page_size: 500, ..Default::default() };
-        let mut members = self.union.operator.must(asked.clone()).await.members;
-        for _ in 0..100 {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            let again = self.union.operator.must(asked.clone()).await.members;
-            if again == members {
-                return members;
+        let mut members = Vec::new();
+        for _ in 0..600 {
+            members = self.union.operator.must(asked.clone()).await.members;
+            if members.len() >= count {
+                break;
             }
-            members = again;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        panic!("the views do not come to rest");
+        assert_eq!(members.len(), count);
+        members
     }
 }
 
@@ -150,12 +150,17 @@ fn a_roster_is_taken_once_and_its_bad_rows_are_told_by_cell() {
             tried.errors
         );
 
+        let before_its_time =
+            ["--plan", "hospital-allowance", "--unit", "unit", "--start", "1999-01-01"];
+        let refused = office.import("roster", &file, &before_its_time).await;
+        assert!(!refused.well && refused.errors.contains("the roster: "), "{}", refused.errors);
+        assert_eq!(office.union.service.log_length(), before, "nobody becomes a member in vain");
+
         let taken = office.roster(&file, &[]).await;
         assert_eq!(taken.lines, expected);
         assert!(taken.errors.contains("3 of 7 rows are on record"), "{}", taken.errors);
         never_told(&taken, &people);
-        let members = office.members().await;
-        assert_eq!(members.len(), 3);
+        let members = office.members(3).await;
         assert!(members.iter().all(|member| member.class() == MemberClass::Ordinary));
         let persons: Vec<_> = members.iter().map(|member| member.person.clone().unwrap()).collect();
         assert!(persons.contains(&people[0]) && persons.contains(&people[6]), "as they were typed");
@@ -173,7 +178,7 @@ fn a_roster_is_taken_once_and_its_bad_rows_are_told_by_cell() {
         assert_eq!(mended.lines.len(), 3, "{:?}", mended.lines);
         assert!(mended.errors.contains("1  members registered"), "{}", mended.errors);
         assert!(mended.errors.contains("4  lines taken into the roster"), "{}", mended.errors);
-        assert_eq!(office.members().await.len(), 4);
+        office.members(4).await;
 
         let roster = mended.errors.lines().find_map(|line| line.strip_prefix("roster ")).unwrap();
         let history = office.union.history(&format!("roster-{roster}")).await;
@@ -207,7 +212,7 @@ fn a_csv_in_gbk_and_one_in_utf_8_say_the_same() {
         assert!(!unknown.well && unknown.errors.contains("姓名, 身份证号"), "{}", unknown.errors);
         let taken = office.roster(&file, &mapped).await;
         assert!(taken.well, "{:?} {}", taken.lines, taken.errors);
-        let members = office.members().await;
+        let members = office.members(1).await;
         assert_eq!(members[0].person.as_ref().unwrap().name, "钱职工");
         assert_eq!((members[0].class(), members[0].insured), (MemberClass::ModelWorker, false));
 
@@ -308,7 +313,7 @@ fn applications_become_claims_once_and_say_what_they_lack() {
         assert_eq!(mended.lines[0], "A2: was filed before, with other content");
         assert!(mended.errors.contains("1  claims filed\n"), "{}", mended.errors);
         let mut claims = Vec::new();
-        for _ in 0..100 {
+        for _ in 0..600 {
             let asked = ListClaimsRequest { unit_id: "unit".into(), ..Default::default() };
             claims = office.union.analyst.must(asked).await.claims;
             if claims.len() == 2 {

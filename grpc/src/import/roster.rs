@@ -1,21 +1,21 @@
 //! A unit's list of workers as members and as a roster.
 
+mod row;
+
 use std::collections::HashMap;
 
 use futures::stream::FuturesOrdered;
 use futures::{StreamExt, stream};
-use huzhu_domain::id::checked::{CardNumber, Phone, ResidentId};
 use jiff::civil::Date;
 
+use self::row::Worker;
 use super::call::{patiently, reason, wrong};
-use super::cell::{self, Cell};
-use super::columns::{Columns, Field, Reading};
-use super::sheet::{Row, Sheet};
+use super::columns::{Columns, Field};
+use super::sheet::Sheet;
 use super::{ImportError, Outcome, Wrong, fingerprint, request_id};
 use crate::client::{self, Desk};
 use crate::contract::huzhu::command::v1 as command;
 use crate::contract::huzhu::query::v1 as query;
-use crate::contract::huzhu::r#type::v1 as wire;
 use command::add_roster_members_request::Part;
 
 /// How many workers one roster takes.
@@ -24,8 +24,6 @@ const ROWS_MAX: u64 = 60_000;
 const IN_FLIGHT: usize = 32;
 /// How many lines go into one message.
 const MESSAGE_LINES: usize = 1_000;
-/// The longest name.
-const NAME_MAX: usize = 80;
 
 /// The columns of a roster.
 pub const FIELDS: &[Field] = &[
@@ -104,21 +102,10 @@ pub struct Enrolment {
     pub on: Option<Date>,
 }
 
-/// One worker.
-#[derive(Clone, Debug, PartialEq)]
-struct Worker {
-    row: u32,
-    person: wire::Person,
-    class: wire::MemberClass,
-    insured: bool,
-    units: u32,
-    high_risk: bool,
-}
-
 /// A worker who is a member now.
 struct Enrolled {
     row: u32,
-    worker_units: u32,
+    units: u32,
     high_risk: bool,
     member: Result<String, Wrong>,
     is_new: bool,
@@ -145,7 +132,7 @@ pub async fn import(
     look(desk, enrolment).await?;
     let mut outcome = Outcome::default();
     let mut persons = HashMap::new();
-    let mut lines = Vec::new();
+    let (mut lines, mut roster) = (Vec::new(), String::new());
     let mut under_way = FuturesOrdered::new();
     let mut rows = sheet.rows();
     loop {
@@ -156,9 +143,13 @@ pub async fn import(
                 continue;
             }
             outcome.rows = outcome.rows.saturating_add(1);
-            match worker(columns, &row, &mut persons) {
+            match row::read(columns, &row, &mut persons) {
                 Ok(worker) => {
-                    under_way.push_back(member(desk, columns, enrolment, worker, dry_run))
+                    // A roster that cannot be is found out before anybody becomes a member.
+                    if !dry_run && roster.is_empty() {
+                        roster = open(desk, enrolment).await?;
+                    }
+                    under_way.push_back(member(desk, columns, enrolment, worker, dry_run));
                 }
                 Err(wrong) => outcome.wrong(row.number, wrong),
             }
@@ -172,7 +163,7 @@ pub async fn import(
                 lines.push(command::RosterLine {
                     number: enrolled.row,
                     member_id,
-                    units: enrolled.worker_units,
+                    units: enrolled.units,
                     high_risk: enrolled.high_risk,
                 });
             }
@@ -185,7 +176,7 @@ pub async fn import(
         outcome.counts.clear();
         outcome.good = count(lines.len());
     } else if !lines.is_empty() {
-        add(desk, columns, enrolment, lines, &mut outcome).await?;
+        add(desk, columns, enrolment, &roster, lines, &mut outcome).await?;
     }
     Ok(outcome)
 }
@@ -219,77 +210,6 @@ async fn look(desk: &Desk, enrolment: &Enrolment) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// Reads a row; `persons` are those of the rows before.
-fn worker(
-    columns: &Columns,
-    row: &Row,
-    persons: &mut HashMap<[u8; 32], u32>,
-) -> Result<Worker, Vec<Wrong>> {
-    let mut read = Reading::new(columns, row);
-    let name = read.must("name", |cell| {
-        let name = cell::text(cell)?;
-        if name.chars().count() > NAME_MAX { Err("is too long".into()) } else { Ok(name) }
-    });
-    let resident_id = read.must("resident_id", checked::<ResidentId>);
-    let card = read.maybe("card", checked::<CardNumber>);
-    let phone = read.maybe("phone", checked::<Phone>);
-    let units = read.maybe("units", |cell| match cell::count(cell)? {
-        0 => Err("must be at least 1".into()),
-        units => Ok(units),
-    });
-    let class = read.maybe("class", |cell| {
-        use wire::MemberClass::{Hardship, ModelWorker, Ordinary};
-        cell::choice(
-            cell,
-            &[
-                ("普通职工", Ordinary),
-                ("普通", Ordinary),
-                ("劳模", ModelWorker),
-                ("劳动模范", ModelWorker),
-                ("特困", Hardship),
-                ("特困职工", Hardship),
-            ],
-        )
-    });
-    let insured = read.maybe("insured", cell::yes);
-    let high_risk = read.maybe("high_risk", cell::yes);
-    if let Some(resident_id) = &resident_id {
-        match persons.get(&fingerprint(resident_id)) {
-            Some(before) => {
-                let place = columns.cell("resident_id", *before);
-                let _: Option<()> = read.fail("resident_id", format!("is the same as {place}"));
-            }
-            None => drop(persons.insert(fingerprint(resident_id), row.number)),
-        }
-    }
-    let wrong = read.wrong;
-    let all = || {
-        Some(Worker {
-            row: row.number,
-            person: wire::Person {
-                name: name?,
-                resident_id: resident_id?,
-                card: card?.unwrap_or_default(),
-                phone: phone?.unwrap_or_default(),
-            },
-            class: class?.unwrap_or(wire::MemberClass::Ordinary),
-            insured: insured?.unwrap_or(true),
-            units: units?.unwrap_or(1),
-            high_risk: high_risk?.unwrap_or(false),
-        })
-    };
-    if wrong.is_empty() { all().ok_or(wrong) } else { Err(wrong) }
-}
-
-/// A number with check digits or a form of its own, as text. Its own error may quote it.
-fn checked<T: std::str::FromStr>(cell: &Cell) -> cell::Read<String> {
-    let digits = cell::digits(cell)?;
-    match digits.parse::<T>() {
-        Ok(_) => Ok(digits),
-        Err(_) => Err("does not hold: look at its length and its check digit".into()),
-    }
-}
-
 /// Makes a worker a member, or finds the member.
 async fn member(
     desk: &Desk,
@@ -299,8 +219,7 @@ async fn member(
     dry_run: bool,
 ) -> Result<Enrolled, ImportError> {
     let Worker { row, person, class, insured, units, high_risk } = worker;
-    let enrolled =
-        |member, is_new| Ok(Enrolled { row, worker_units: units, high_risk, member, is_new });
+    let enrolled = |member, is_new| Ok(Enrolled { row, units, high_risk, member, is_new });
     if !dry_run {
         let asked = command::RegisterMemberRequest {
             request_id: client::request_id(),
@@ -359,14 +278,8 @@ async fn member(
     enrolled(Ok(found.member_id), false)
 }
 
-/// Puts the members into the roster, which is opened by the first run and known by later ones.
-async fn add(
-    desk: &Desk,
-    columns: &Columns,
-    enrolment: &Enrolment,
-    lines: Vec<command::RosterLine>,
-    outcome: &mut Outcome,
-) -> Result<(), ImportError> {
+/// Opens the roster, or finds that of an earlier run.
+async fn open(desk: &Desk, enrolment: &Enrolment) -> Result<String, ImportError> {
     let Enrolment { plan, version, unit, start, part, on } = enrolment;
     let asked = command::OpenRosterRequest {
         request_id: request_id(&["roster", unit, plan, version, &start.to_string(), part]),
@@ -382,19 +295,30 @@ async fn add(
         let request = desk.request(asked.clone());
         async move { rosters.open_roster(request).await }
     });
-    let refused = |status: tonic::Status| {
-        let said = format!("the roster: {} {}", reason(&status), status.message());
-        ImportError::Refused(said)
-    };
-    let roster = opened.await?.map_err(refused)?.into_inner().roster_id;
+    Ok(opened.await?.map_err(|status| refused(&status))?.into_inner().roster_id)
+}
+
+fn refused(status: &tonic::Status) -> ImportError {
+    ImportError::Refused(format!("the roster: {} {}", reason(status), status.message()))
+}
+
+/// Puts the members into the roster.
+async fn add(
+    desk: &Desk,
+    columns: &Columns,
+    enrolment: &Enrolment,
+    roster: &str,
+    lines: Vec<command::RosterLine>,
+    outcome: &mut Outcome,
+) -> Result<(), ImportError> {
     let sent = count(lines.len());
-    let messages = messages(&roster, on.map(midday), lines);
+    let messages = messages(roster, enrolment.on.map(midday), lines);
     let added = patiently(|| {
         let mut rosters = desk.rosters();
         let request = desk.request(stream::iter(messages.clone()));
         async move { rosters.add_roster_members(request).await }
     });
-    let added = added.await?.map_err(refused)?.into_inner();
+    let added = added.await?.map_err(|status| refused(&status))?.into_inner();
     let mut left_out = 0_u64;
     for line in added.refused {
         if line.reason == "MEMBER_TWICE" {
