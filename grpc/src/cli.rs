@@ -58,7 +58,7 @@ enum Command {
     /// Look after the views.
     #[command(subcommand)]
     Views(views::Views),
-    /// Export a view as CSV or as an Excel workbook.
+    /// Export a view as CSV, Excel workbook or Parquet.
     Export(export::Export),
     /// Take spreadsheets of union offices (.xlsx, .csv) into the running service.
     #[command(subcommand)]

@@ -8,6 +8,8 @@
 mod ask;
 mod cell;
 mod csv;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod shape;
 mod xlsx;
 
@@ -20,6 +22,8 @@ use self::ask::Selection;
 pub use self::ask::{Ask, Span};
 pub use self::cell::Cell;
 pub use self::csv::Csv;
+#[cfg(feature = "parquet")]
+pub use self::parquet::Parquet;
 pub use self::shape::{Column, View, views};
 pub use self::xlsx::{SHEET_ROWS_MAX, Xlsx};
 use crate::checkpoint::{Checkpoint, Failure};

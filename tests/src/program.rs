@@ -33,6 +33,9 @@ pub fn program() -> &'static Path {
         if cfg!(feature = "cluster") {
             build.args(["--features", "cluster"]);
         }
+        if cfg!(feature = "parquet") {
+            build.args(["--features", "parquet"]);
+        }
         if profile.ends_with("release") {
             build.arg("--release");
         }

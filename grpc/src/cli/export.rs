@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use super::Failure;
 use super::progress::Progress;
 
-/// Export a view as CSV or as an Excel workbook. The service may run.
+/// Export a view as CSV, Excel workbook or Parquet. The service may run.
 ///
 /// What is read is one moment of the log, which is told on standard error. Amounts leave in yuan:
 /// the column paid_fen of the database is called paid.
@@ -74,6 +74,8 @@ enum Format {
     Csv,
     /// An Excel workbook.
     Xlsx,
+    /// Parquet, for data frames and warehouses; where the program was built with it.
+    Parquet,
 }
 
 pub(super) fn run(asked: Export) -> Result<(), Failure> {
@@ -111,7 +113,7 @@ pub(super) fn run(asked: Export) -> Result<(), Failure> {
         None if format == Format::Csv => {
             write(&source, &ask, format, asked.raw, io::stdout(), &mut progress)?
         }
-        None => return Err(Failure("a workbook needs a file: say --out".into())),
+        None => return Err(Failure("only CSV goes to standard output: say --out".into())),
     };
     progress.end();
     conclude(&ask, &exported);
@@ -130,6 +132,13 @@ fn write<W: Write + Send>(
     let mut file: Box<dyn Writer + '_> = match format {
         Format::Csv => Box::new(Csv::new(out, !raw).map_err(Failure::of)?),
         Format::Xlsx => Box::new(Xlsx::new(out)),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => Box::new(export::Parquet::new(out)),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => {
+            let why = "this program was built without Parquet: build it with --features parquet";
+            return Err(Failure(why.into()));
+        }
     };
     let wanted = progress.is_shown();
     let mut told = |at: export::Progress| progress.tell(at.rows, at.of);
@@ -187,6 +196,7 @@ fn by_ending(out: &Path) -> Option<Format> {
     match out.extension()?.to_str()?.to_lowercase().as_str() {
         "csv" => Some(Format::Csv),
         "xlsx" => Some(Format::Xlsx),
+        "parquet" => Some(Format::Parquet),
         _ => None,
     }
 }

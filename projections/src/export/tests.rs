@@ -12,14 +12,14 @@ use crate::sqlite::{Mode, Sqlite};
 use crate::testing::{Figures, History, STORE, time, year};
 use crate::value::Kind;
 
-struct World {
+pub(super) struct World {
     folder: TempDir,
     keeper: Keeper,
-    source: Source,
+    pub(super) source: Source,
 }
 
 /// Two units of 40 workers: every second one files.
-fn world() -> World {
+pub(super) fn world() -> World {
     let history = year(Figures { units: 2, members: 40, one_claim_of: 2 });
     world_of(&history, history.events().len())
 }
@@ -35,11 +35,11 @@ fn world_of(history: &History, events: usize) -> World {
     World { folder, keeper, source }
 }
 
-fn of(view: &str) -> Ask {
+pub(super) fn of(view: &str) -> Ask {
     Ask { view: view.into(), ..Ask::default() }
 }
 
-fn texts(all: &[&str]) -> Vec<String> {
+pub(super) fn texts(all: &[&str]) -> Vec<String> {
     all.iter().map(|text| (*text).to_owned()).collect()
 }
 
