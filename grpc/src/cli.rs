@@ -5,6 +5,7 @@ mod audit;
 mod eventstore;
 mod export;
 mod import;
+mod orders;
 mod past;
 mod place;
 mod plans;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
+use huzhu_projections::edition::Role;
 use huzhu_projections::worker::Status;
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -53,6 +54,12 @@ pub struct Metrics {
     pub commit_batch: Gauge<f64, AtomicU64>,
     /// How far each view is behind the log, in seconds.
     pub view_lag: Family<View, Gauge<f64, AtomicU64>>,
+    /// The position of the last event that each view reflects.
+    pub view_position: Family<View, Gauge<i64, AtomicI64>>,
+    /// The position of the event that a view does not get past; 0 while it goes on.
+    pub view_stopped: Family<View, Gauge<i64, AtomicI64>>,
+    /// How many events of the log the edition that is being built still lacks; 0 if none is.
+    pub view_unbuilt: Family<View, Gauge<i64, AtomicI64>>,
 }
 
 impl Default for Metrics {
@@ -65,6 +72,9 @@ impl Default for Metrics {
         let (commits, events) = (Gauge::default(), Gauge::default());
         let commit_batch = Gauge::default();
         let view_lag = Family::default();
+        let view_position = Family::default();
+        let view_stopped = Family::default();
+        let view_unbuilt = Family::default();
         registry.register("calls", "Calls by RPC and status code", calls.clone());
         registry.register("call_seconds", "How long calls take", latency.clone());
         registry.register("calls_in_flight", "Calls under way", in_flight.clone());
@@ -77,6 +87,21 @@ impl Default for Metrics {
             commit_batch.clone(),
         );
         registry.register("view_lag_seconds", "How far a view is behind the log", view_lag.clone());
+        registry.register(
+            "view_position",
+            "The last event that a view reflects",
+            view_position.clone(),
+        );
+        registry.register(
+            "view_stopped_position",
+            "The event that a view, or its next edition, does not get past; 0 while it goes on",
+            view_stopped.clone(),
+        );
+        registry.register(
+            "view_unbuilt_events",
+            "Events that the next edition of a view still lacks; 0 if none is being built",
+            view_unbuilt.clone(),
+        );
         let registry = Arc::new(registry);
         Self {
             registry,
@@ -88,6 +113,9 @@ impl Default for Metrics {
             events,
             commit_batch,
             view_lag,
+            view_position,
+            view_stopped,
+            view_unbuilt,
         }
     }
 }
@@ -127,6 +155,26 @@ impl Metrics {
             let view = View { view: view.projection.clone() };
             let seconds = behind.map_or(0.0, |behind| behind.as_secs_f64().max(0.0));
             self.view_lag.get_or_create(&view).set(seconds);
+            self.view_stopped.get_or_create(&view).set(0);
+            self.view_unbuilt.get_or_create(&view).set(0);
+        }
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        for edition in &status.editions {
+            let checkpoint = &edition.checkpoint;
+            let view = View { view: checkpoint.projection.clone() };
+            match edition.role {
+                Role::Serving => {
+                    self.view_position.get_or_create(&view).set(whole(checkpoint.offset));
+                }
+                Role::Building => {
+                    let left = status.head.saturating_sub(checkpoint.offset);
+                    self.view_unbuilt.get_or_create(&view).set(whole(left));
+                }
+                Role::Retired => continue,
+            }
+            if let Some(failure) = &checkpoint.failure {
+                self.view_stopped.get_or_create(&view).set(whole(failure.offset));
+            }
         }
     }
 }

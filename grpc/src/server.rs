@@ -301,6 +301,7 @@ impl Serving {
         for (service, _) in TABLE {
             health.set_service_status(*service, ServingStatus::Serving).await;
         }
+        beside.spawn(monitoring::show_views(health.clone(), views.watch()));
         let bounds = Bounds {
             in_flight_max: config.in_flight_max,
             deadline: config.deadline,

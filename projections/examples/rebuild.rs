@@ -1,4 +1,4 @@
-//! How fast views are built from a log, and with how much memory. The first run writes the log:
+//! How fast views are built from a log, in SQLite and PostgreSQL, and with how much memory. The first run writes the log:
 //! `cargo run --release -p huzhu-projections --features testing --example rebuild -- DIR [MEMBERS]`
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program run by hand")]
@@ -6,9 +6,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use huzhu_projections::database::Place;
 use huzhu_projections::feed::EmbeddedFeed;
 use huzhu_projections::rebuild::rebuild;
-use huzhu_projections::testing::{Figures, time, year};
+use huzhu_projections::testing::{Figures, Scratch, time, year};
 use huzhu_store::embedded::EmbeddedStore;
 use huzhu_store::port::EventStore;
 
@@ -30,8 +31,13 @@ fn main() {
         return;
     }
     let mut feed = EmbeddedFeed::new(&store).unwrap();
-    let done = rebuild(&folder, &mut feed, None, time(1), |_| ()).unwrap();
-    println!("{} events in {:?}: {}/s", done.events, done.took, done.events_per_second());
+    let server = Scratch::new();
+    let places = [Some(Place::Folder(folder.clone())), server.as_ref().map(Scratch::place)];
+    for place in places.into_iter().flatten() {
+        let done = rebuild(&place, &mut feed, None, time(1), |_| ()).unwrap();
+        let (events, took, rate) = (done.events, done.took, done.events_per_second());
+        println!("{events} events into {place} in {took:?}: {rate}/s");
+    }
     let views = fs::metadata(folder.join("views.db")).unwrap().len() / 1_024;
     println!("the views take {views} KiB");
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -3,6 +3,7 @@
 use huzhu_store::port::{OtherStore, Position, StoreId};
 use jiff::Timestamp;
 
+use crate::keeper::Turn;
 use crate::rows::DatabaseError;
 
 /// How far a projection is. Committed together with the rows that it speaks of.
@@ -113,6 +114,9 @@ pub enum ViewsError {
     /// A file cannot be read or written.
     #[error("the folder of the views: {0}")]
     Files(String),
+    /// Editions do not change places.
+    #[error(transparent)]
+    Turn(Box<Turn>),
     /// A projection cannot get past an event, so that there is nothing whole to show.
     #[error("the view {projection} stops at {failure:?}")]
     Stopped {
@@ -121,6 +125,15 @@ pub enum ViewsError {
         /// Where, and why.
         failure: Box<Failure>,
     },
+}
+
+impl From<Turn> for ViewsError {
+    fn from(turn: Turn) -> Self {
+        match turn {
+            Turn::Views(why) => *why,
+            turn => Self::Turn(Box::new(turn)),
+        }
+    }
 }
 
 impl From<rusqlite::Error> for ViewsError {

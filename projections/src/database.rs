@@ -75,6 +75,19 @@ pub trait Database: Send {
         table: &'static Table,
         key: &[Value],
     ) -> Result<Option<Vec<Value>>, DatabaseError>;
+    /// The rows of a table with these keys, in any order.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    fn load_many(
+        &mut self,
+        edition: u32,
+        table: &'static Table,
+        keys: &[Vec<Value>],
+    ) -> Result<Vec<Vec<Value>>, DatabaseError>;
+    /// Whether every question takes a while, so that many are better asked as one.
+    fn is_far(&self) -> bool;
     /// Writes a changed row. The database may wait with it until [`Self::flush`].
     ///
     /// # Errors
@@ -183,6 +196,19 @@ impl Place {
         Ok(match self {
             Self::Folder(folder) => Box::new(sqlite::Reading::open(&folder.join(sqlite::FILE))?),
             Self::Server(server) => Box::new(postgres::Reading::open(server)?),
+        })
+    }
+
+    /// Opens the database beside whoever keeps the views, to ask something of them. Blocks: not to be
+    /// called from a task.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    pub fn open_to_ask(&self) -> Result<Box<dyn Database>, DatabaseError> {
+        Ok(match self {
+            Self::Folder(folder) => Box::new(sqlite::Sqlite::beside(&folder.join(sqlite::FILE))?),
+            Self::Server(server) => Box::new(postgres::Postgres::beside(server)?),
         })
     }
 

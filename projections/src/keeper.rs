@@ -7,6 +7,8 @@
 //! 3. (Invariant 9 of the engine) An event that a projection cannot take stops that projection,
 //!    visibly, and no other; the rows reflect everything before it and nothing of it.
 
+mod foresight;
+mod orders;
 mod turns;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::record::Table;
 use crate::rows::{DatabaseError, Sink, Source};
 use crate::value::Value;
 
+use self::foresight::Foreseen;
 pub use self::turns::Turn;
 
 /// A log no longer than this is taken in by the edition that serves from its first event on.
@@ -42,6 +45,14 @@ pub struct Keeper {
     running: Vec<Running>,
     // Those that are not: of another version, or retired.
     resting: Vec<Edition>,
+    skips: Vec<Skip>,
+}
+
+/// What a view leaves out: what a stream says from a revision on.
+struct Skip {
+    view: String,
+    stream: String,
+    from: u64,
 }
 
 struct Running {
@@ -96,7 +107,8 @@ impl Keeper {
         anew: bool,
     ) -> Result<Self, ViewsError> {
         let (running, resting) = (Vec::new(), Vec::new());
-        let mut keeper = Self { database, make, store, anew, running, resting };
+        let skips = Vec::new();
+        let mut keeper = Self { database, make, store, anew, running, resting, skips };
         keeper.load(head)?;
         for running in &mut keeper.running {
             running.stopped = running.edition.checkpoint.failure.take();
@@ -106,6 +118,7 @@ impl Keeper {
 
     /// Sorts the editions of the database into those to be kept up to date and the others.
     fn load(&mut self, head: u64) -> Result<(), ViewsError> {
+        self.skips = self.skipped()?;
         let mut stored = edition::editions(self.database.reader())?;
         let mut shown = false;
         for edition in stored.iter().filter(|edition| edition.role != Role::Retired) {
@@ -284,7 +297,7 @@ impl Keeper {
             self.running.iter_mut().filter(|running| running.wants(after, last)).collect();
         for running in &mut taking {
             let before = running.edition.checkpoint.offset;
-            running.fold(events, self.database.as_mut(), now)?;
+            running.fold(events, &self.skips, self.database.as_mut(), now)?;
             let mut tables = Tables::of(self.database.as_mut(), &running.edition);
             for rows in running.projection.buffers() {
                 rows.write(&mut tables)?;
@@ -317,11 +330,12 @@ fn transaction<T>(
 struct Tables<'a> {
     database: &'a mut dyn Database,
     edition: u32,
+    foreseen: Foreseen,
 }
 
 impl<'a> Tables<'a> {
     fn of(database: &'a mut dyn Database, edition: &Edition) -> Self {
-        Self { database, edition: edition.number }
+        Self { database, edition: edition.number, foreseen: Foreseen::new() }
     }
 }
 
@@ -331,7 +345,10 @@ impl Source for Tables<'_> {
         table: &'static Table,
         key: &[Value],
     ) -> Result<Option<Vec<Value>>, DatabaseError> {
-        self.database.load(self.edition, table, key)
+        match self.foreseen.get(table.name).and_then(|rows| rows.get(key)) {
+            Some(row) => Ok(row.clone()),
+            None => self.database.load(self.edition, table, key),
+        }
     }
 }
 
@@ -351,12 +368,22 @@ impl Running {
     fn fold(
         &mut self,
         events: &[Arrived],
+        skips: &[Skip],
         database: &mut dyn Database,
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
-        let mut tables = Tables::of(database, &self.edition);
         let after = self.edition.checkpoint.offset;
-        let news: Vec<_> = events.iter().filter(|event| event.offset > after).collect();
+        let left_out = |event: &Arrived| {
+            skips.iter().any(|skip| {
+                skip.view == self.edition.checkpoint.projection
+                    && *skip.stream == *event.stream
+                    && skip.from <= event.revision
+            })
+        };
+        let news = events.iter().filter(|event| event.offset > after && !left_out(event));
+        let news: Vec<_> = news.collect();
+        let foreseen = self.foresee(&news, database)?;
+        let mut tables = Tables { foreseen, ..Tables::of(database, &self.edition) };
         for (place, event) in news.iter().enumerate() {
             let poison = match self.fold_one(event, &mut tables) {
                 Ok(()) => continue,
@@ -381,7 +408,8 @@ impl Running {
             self.edition.checkpoint.failure = Some(failure);
             return Ok(());
         }
-        self.reached(news.last().copied());
+        // Beyond what is left out, too.
+        self.reached(events.last());
         Ok(())
     }
 

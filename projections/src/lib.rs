@@ -13,6 +13,7 @@ pub mod export;
 pub mod feed;
 pub mod files;
 pub mod keeper;
+pub mod orders;
 pub mod past;
 pub mod postgres;
 pub mod projection;

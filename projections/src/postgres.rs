@@ -22,6 +22,7 @@ use self::session::{Session, numbered};
 use crate::checkpoint::{Checkpoint, ViewsError};
 use crate::database::{Change, Database, Interrupt, Reader};
 use crate::edition::{self, physical, serving};
+use crate::orders;
 use crate::record::{ColumnDef, Table, names};
 use crate::rows::DatabaseError;
 use crate::value::{Kind, Value};
@@ -63,6 +64,16 @@ impl Postgres {
         Ok(database)
     }
 
+    /// Opens the views on `server` beside the session that holds the lock, for as long as that one
+    /// lives; what both wrote at once, neither commits.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    pub(crate) fn beside(server: &Server) -> Result<Self, DatabaseError> {
+        Self::connect(server)
+    }
+
     fn connect(server: &Server) -> Result<Self, DatabaseError> {
         let mut session = Session::open(server)?;
         // What the server forgets in a crash is folded again. Rows are found by their keys, however
@@ -86,6 +97,7 @@ impl Postgres {
         if !there.try_get::<_, bool>(0)? {
             self.begin()?;
             self.create(edition::TABLE.name, edition::TABLE)?;
+            self.create(orders::TABLE.name, orders::TABLE)?;
             self.commit()?;
         }
         schema::admit_analysts(&mut self.session.client)
@@ -275,6 +287,32 @@ impl Database for Postgres {
         let cells: Vec<_> = cells.iter().map(|cell| cell as &(dyn ToSql + Sync)).collect();
         let row = self.session.client.query_opt(&statement, &cells)?;
         row.map(|row| cells::values(&row, &kinds(table))).transpose()
+    }
+
+    fn load_many(
+        &mut self,
+        edition: u32,
+        table: &'static Table,
+        keys: &[Vec<Value>],
+    ) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        let key = key_of(table);
+        let all: Vec<_> = table.columns.iter().map(|column| format!("t.{}", column.name)).collect();
+        let name = physical(table.name, edition);
+        let sql = format!(
+            "SELECT {} FROM {} JOIN {name} t ON {}",
+            all.join(", "),
+            unnest(key),
+            same_key(table)
+        );
+        let statement = self.session.prepare(&sql)?;
+        let arrays = arrays(key, keys);
+        let arrays: Vec<_> = arrays.iter().map(|array| array as &(dyn ToSql + Sync)).collect();
+        let (rows, kinds) = (self.session.client.query(&statement, &arrays)?, kinds(table));
+        rows.iter().map(|row| cells::values(row, &kinds)).collect()
+    }
+
+    fn is_far(&self) -> bool {
+        true
     }
 
     fn write(

@@ -1,4 +1,4 @@
-//! Views from the log alone: built in a file beside, then put in the place of those that are there.
+//! Views from the log alone: built beside those that are there, then put in their place.
 //!
 //! Memory stays within bounds whatever the length of the log: a batch is bounded in events and
 //! bytes, and rows leave memory when others come in.
@@ -6,14 +6,22 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 
 use crate::checkpoint::ViewsError;
+use crate::database::Place;
+use crate::edition::Role;
 use crate::feed::{Budget, Feed};
 use crate::files::Claim;
-use crate::keeper::Keeper;
+use crate::keeper::{Keeper, Make};
+use crate::orders::{Order, insert, skips};
+use crate::postgres::{Postgres, Server};
+use crate::projection::Arrived;
 use crate::sqlite::{Mode, Sqlite};
 use crate::views;
 
@@ -42,23 +50,32 @@ impl Progress {
     }
 }
 
-/// Builds the views of `folder` anew from the log `feed`, up to `until` or else to its end, and
-/// puts them in the place of the old ones. `tell` hears of the progress. Blocks: not to be called
-/// from a task.
+/// Builds the views in `place` anew from the log `feed`, up to `until` or else to its end, and puts
+/// them in the place of the old ones. `tell` hears of the progress. Blocks: not to be called from a
+/// task.
 ///
 /// # Errors
 ///
 /// [`ViewsError`]; the old views stay as they were.
 pub fn rebuild(
-    folder: &Path,
+    place: &Place,
     feed: &mut dyn Feed,
     until: Option<u64>,
     now: Timestamp,
     tell: impl FnMut(&Progress),
 ) -> Result<Progress, ViewsError> {
+    let folder = match place {
+        Place::Folder(folder) => folder,
+        Place::Server(server) => return on_server(server, feed, until, now, tell),
+    };
     let claim = Claim::on(folder)?;
     let scaffold = claim.scaffold()?;
-    let built = build(&scaffold, feed, until, now, tell);
+    // What views leave out, they leave out again.
+    let skipped = match place.open_to_read() {
+        Ok(mut reader) => skips(reader.as_mut()).unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    let built = build_without(&scaffold, feed, until, now, tell, &skipped);
     if built.is_ok() {
         claim.replace(&scaffold)?;
     } else {
@@ -78,14 +95,47 @@ pub fn build(
     feed: &mut dyn Feed,
     until: Option<u64>,
     now: Timestamp,
+    tell: impl FnMut(&Progress),
+) -> Result<Progress, ViewsError> {
+    build_without(path, feed, until, now, tell, &[])
+}
+
+fn build_without(
+    path: &Path,
+    feed: &mut dyn Feed,
+    until: Option<u64>,
+    now: Timestamp,
     mut tell: impl FnMut(&Progress),
+    skipped: &[Order],
 ) -> Result<Progress, ViewsError> {
     let began = Instant::now();
-    let database = Box::new(Sqlite::open(path, Mode::Build)?);
+    let mut database = Box::new(Sqlite::open(path, Mode::Build)?);
+    for order in skipped {
+        insert(database.as_mut(), order)?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let mut keeper = Keeper::anew(database, Arc::new(views::all), feed.store())?;
+    let mut progress = read(feed, &runtime, until, &mut tell, |after, events| {
+        keeper.take(after, events, now)?;
+        stopped(&keeper)
+    })?;
+    keeper.finish()?;
+    progress.took = began.elapsed();
+    tell(&progress);
+    Ok(progress)
+}
+
+/// Reads the log batch by batch.
+fn read(
+    feed: &mut dyn Feed,
+    runtime: &Runtime,
+    until: Option<u64>,
+    mut tell: impl FnMut(&Progress),
+    mut take: impl FnMut(u64, &Arc<Vec<Arrived>>) -> Result<(), ViewsError>,
+) -> Result<Progress, ViewsError> {
+    let began = Instant::now();
     let head = runtime.block_on(feed.head())?;
     let until = until.map_or(head, |until| until.min(head));
-    let mut keeper = Keeper::anew(database, Arc::new(views::all), feed.store())?;
     let mut progress = Progress { until, ..Progress::default() };
     while progress.offset < until {
         let left = usize::try_from(until.saturating_sub(progress.offset)).unwrap_or(usize::MAX);
@@ -94,20 +144,78 @@ pub fn build(
         // Where offsets are not dense, the budget alone may go beyond the end.
         events.retain(|event| event.offset <= until);
         let Some(last) = events.last().map(|event| event.offset) else { break };
-        keeper.take(progress.offset, &events, now)?;
-        for view in keeper.checkpoints() {
-            if let Some(failure) = view.failure {
-                let (projection, failure) = (view.projection, Box::new(failure));
-                return Err(ViewsError::Stopped { projection, failure });
-            }
-        }
+        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+        take(progress.offset, &Arc::new(events))?;
         progress.offset = last;
-        progress.events =
-            progress.events.saturating_add(u64::try_from(events.len()).unwrap_or(u64::MAX));
+        progress.events = progress.events.saturating_add(count);
         progress.took = began.elapsed();
         tell(&progress);
     }
-    keeper.finish()?;
+    Ok(progress)
+}
+
+/// The first view that stands still.
+fn stopped(keeper: &Keeper) -> Result<(), ViewsError> {
+    let standing = keeper.editions().filter(|edition| edition.role != Role::Retired);
+    for edition in standing {
+        if let Some(failure) = edition.checkpoint.failure.clone() {
+            let projection = edition.checkpoint.projection.clone();
+            return Err(ViewsError::Stopped { projection, failure: Box::new(failure) });
+        }
+    }
+    Ok(())
+}
+
+/// Builds every view on a server beside what serves there, each on a thread and connection of its
+/// own, and lets them serve.
+fn on_server(
+    server: &Server,
+    feed: &mut dyn Feed,
+    until: Option<u64>,
+    now: Timestamp,
+    mut tell: impl FnMut(&Progress),
+) -> Result<Progress, ViewsError> {
+    let began = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let (store, head) = (feed.store(), runtime.block_on(feed.head())?);
+    let make: Make = Arc::new(views::all);
+    let mut keeper =
+        Keeper::open(Box::new(Postgres::open(server)?), Arc::clone(&make), store, head)?;
+    let names: Vec<_> = make().iter().map(|view| view.name()).collect();
+    for name in &names {
+        keeper.build_anew(name, head)?;
+    }
+    let mut progress = thread::scope(|threads| {
+        let (mut takers, mut ends) = (Vec::new(), Vec::new());
+        for name in &names {
+            let (taker, batches) = sync_channel::<(u64, Arc<Vec<Arrived>>)>(1);
+            let (make, beside) = (keeper.make_only(name), Postgres::beside(server)?);
+            takers.push(taker);
+            ends.push(threads.spawn(move || {
+                let mut keeper = Keeper::open(Box::new(beside), make, store, head)?;
+                for (after, events) in batches {
+                    keeper.take(after, &events, now)?;
+                    stopped(&keeper)?;
+                }
+                Ok::<_, ViewsError>(())
+            }));
+        }
+        let read = read(feed, &runtime, until, &mut tell, |after, events| {
+            // A view that stopped takes no more; why, it says at the end.
+            takers.retain(|taker| taker.send((after, Arc::clone(events))).is_ok());
+            Ok(())
+        });
+        drop(takers);
+        for end in ends {
+            end.join().map_err(|_| ViewsError::Files("a view's thread panicked".into()))??;
+        }
+        read
+    })?;
+    keeper.refresh(head)?;
+    for name in &names {
+        keeper.complete(name)?;
+        keeper.promote(name, head)?;
+    }
     progress.took = began.elapsed();
     tell(&progress);
     Ok(progress)

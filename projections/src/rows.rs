@@ -65,8 +65,16 @@ pub struct Rows<R: Record> {
     older: HashMap<R::Key, Held<R>>,
     // Keys of rows that changed since the last commit; a key may stand twice.
     changed: Vec<R::Key>,
+    rehearsal: Option<Rehearsal<R>>,
 }
 
+/// How the rows were before a rehearsal, as far as it touched them.
+struct Rehearsal<R: Record> {
+    before: HashMap<R::Key, Option<Held<R>>>,
+    changed: usize,
+}
+
+#[derive(Clone)]
 struct Held<R> {
     // Absent rows are remembered too, until the commit.
     row: Option<R>,
@@ -83,16 +91,27 @@ enum Fate {
 
 impl<R: Record> Default for Rows<R> {
     fn default() -> Self {
-        Self { recent: HashMap::new(), older: HashMap::new(), changed: Vec::new() }
+        Self { recent: HashMap::new(), older: HashMap::new(), changed: Vec::new(), rehearsal: None }
     }
 }
 
 impl<R: Record> Rows<R> {
+    /// Keeps how the row of this key is, while what happens to it is only tried.
+    fn remember(&mut self, key: &R::Key) {
+        if let Some(rehearsal) = &mut self.rehearsal
+            && !rehearsal.before.contains_key(key)
+        {
+            let held = self.recent.get(key).or_else(|| self.older.get(key)).cloned();
+            rehearsal.before.insert(key.clone(), held);
+        }
+    }
+
     fn held(
         &mut self,
         key: &R::Key,
         source: &mut dyn Source,
     ) -> Result<&mut Held<R>, DatabaseError> {
+        self.remember(key);
         if !self.recent.contains_key(key) {
             let held = match self.older.remove(key) {
                 Some(held) => held,
@@ -173,6 +192,7 @@ impl<R: Record> Rows<R> {
     /// [`Taken`] if it is known to have it.
     pub fn create(&mut self, row: R) -> Result<(), Taken> {
         let key = row.key();
+        self.remember(&key);
         let before = self.recent.remove(&key).or_else(|| self.older.remove(&key));
         let fate = match &before {
             Some(Held { row: Some(_), .. }) => {
@@ -225,6 +245,10 @@ pub trait Buffer: Send {
     fn settle(&mut self);
     /// Forgets every row: the database alone knows them.
     fn forget(&mut self);
+    /// From here on, changes are only tried.
+    fn rehearse(&mut self);
+    /// Takes back what was tried.
+    fn undo(&mut self);
 }
 
 impl<R: Record> Buffer for Rows<R> {
@@ -269,6 +293,23 @@ impl<R: Record> Buffer for Rows<R> {
 
     fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    fn rehearse(&mut self) {
+        let changed = self.changed.len();
+        self.rehearsal = Some(Rehearsal { before: HashMap::new(), changed });
+    }
+
+    fn undo(&mut self) {
+        let Some(Rehearsal { before, changed }) = self.rehearsal.take() else { return };
+        self.changed.truncate(changed);
+        for (key, held) in before {
+            self.older.remove(&key);
+            match held {
+                Some(held) => self.recent.insert(key, held),
+                None => self.recent.remove(&key),
+            };
+        }
     }
 }
 

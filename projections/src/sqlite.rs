@@ -6,7 +6,7 @@ mod schema;
 use std::collections::HashMap;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params_from_iter};
 
 pub use self::reading::Reading;
 use self::reading::{Interrupter, values};
@@ -15,6 +15,7 @@ use crate::checkpoint::{Checkpoint, ViewsError};
 use crate::database::{Change, Database, Interrupt, Reader};
 use crate::edition::{self, serving};
 use crate::files::Claim;
+use crate::orders;
 use crate::record::Table;
 use crate::rows::DatabaseError;
 use crate::value::{Kind, Value};
@@ -88,6 +89,14 @@ impl Sqlite {
         Ok(database)
     }
 
+    /// Opens the file at `path`, which is there, beside the one who keeps the views.
+    pub(crate) fn beside(path: &Path) -> Result<Self, DatabaseError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(Self { connection, statements: HashMap::new(), _claim: None })
+    }
+
     fn lay_out(&mut self) -> Result<(), ViewsError> {
         let stored = self.connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         match stored {
@@ -97,6 +106,7 @@ impl Sqlite {
         }
         self.begin()?;
         self.create(edition::TABLE.name, edition::TABLE)?;
+        self.create(orders::TABLE.name, orders::TABLE)?;
         self.connection.pragma_update(None, "user_version", LAYOUT)?;
         self.commit()?;
         Ok(())
@@ -167,6 +177,20 @@ impl Database for Sqlite {
             .query_row(params_from_iter(key), |row| Ok(values(row, columns)))
             .optional()?;
         row.transpose()
+    }
+
+    fn load_many(
+        &mut self,
+        edition: u32,
+        table: &'static Table,
+        keys: &[Vec<Value>],
+    ) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        let rows = keys.iter().map(|key| self.load(edition, table, key));
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    fn is_far(&self) -> bool {
+        false
     }
 
     fn write(

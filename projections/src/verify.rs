@@ -13,6 +13,7 @@ use crate::dump::dump_table;
 use crate::edition::physical;
 use crate::feed::{Budget, Feed};
 use crate::keeper::{Keeper, Make, tables};
+use crate::orders::{Order, insert};
 use crate::record::Table;
 use crate::rows::DatabaseError;
 use crate::sqlite::{Mode, Sqlite};
@@ -24,7 +25,7 @@ pub const SAMPLE: u64 = 20_000;
 const BATCH: Budget = Budget { events: 777, bytes: 4 * 1024 * 1024 };
 
 /// Compares the rows of edition `number` in `views`, which are at `offset`, with those of the
-/// projection that `make` makes, folded from `feed`; the first difference, if there is one.
+/// projection that `make` makes, folded from `feed` without what is `skipped`; the first difference, if there is one.
 ///
 /// # Errors
 ///
@@ -33,11 +34,15 @@ pub fn differs(
     views: &mut dyn Reader,
     number: u32,
     make: &Make,
+    skipped: &[Order],
     offset: u64,
     feed: &mut dyn Feed,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Option<String>, ViewsError> {
-    let memory = Box::new(Sqlite::open(Path::new(":memory:"), Mode::Build)?);
+    let mut memory = Box::new(Sqlite::open(Path::new(":memory:"), Mode::Build)?);
+    for order in skipped {
+        insert(memory.as_mut(), order)?;
+    }
     let mut fold = Keeper::anew(memory, make.clone(), feed.store())?;
     let mut at = 0;
     while at < offset {

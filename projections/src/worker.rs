@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use huzhu_store::background::stand_back;
 use huzhu_store::port::{Position, StoreId};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use self::work::Worker;
@@ -21,11 +21,8 @@ use crate::checkpoint::{Checkpoint, ViewsError};
 use crate::database::Place;
 use crate::edition::Edition;
 use crate::feed::Feed;
-use crate::keeper::{Make, Turn};
+use crate::keeper::Make;
 use crate::views;
-
-/// How many orders may wait.
-const ORDERS: usize = 16;
 
 /// Where the views are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +52,6 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Views that are being kept. Dropping it ends the worker.
 pub struct Views {
     status: watch::Receiver<Arc<Status>>,
-    orders: mpsc::Sender<Ordered>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -86,12 +82,11 @@ impl Views {
         clock: Clock,
     ) -> Result<Self, ViewsError> {
         let (stop, stopped) = watch::channel(false);
-        let (orders, ordered) = mpsc::channel(ORDERS);
         let (ready, opened) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("views".into()).spawn(move || {
             stand_back();
-            match Worker::open(make, place, feed, clock, runtime, stopped, ordered) {
+            match Worker::open(make, place, feed, clock, runtime, stopped) {
                 Ok(worker) => {
                     // Who started it may have gone; then the worker ends at once.
                     let _ = ready.send(Ok(worker.watch()));
@@ -105,22 +100,7 @@ impl Views {
         let status = opened
             .await
             .map_err(|_| ViewsError::Files("the worker ended before it began".into()))??;
-        Ok(Self { status, orders, stop, thread: Some(thread) })
-    }
-
-    /// Asks the worker to do something beside its work, and waits until it did.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`].
-    pub async fn order(&self, order: Order) -> Result<(), Refused> {
-        self.orders().order(order).await
-    }
-
-    /// What takes orders for the worker.
-    #[must_use]
-    pub fn orders(&self) -> Orders {
-        Orders(self.orders.clone())
+        Ok(Self { status, stop, thread: Some(thread) })
     }
 
     /// Where the views are.
@@ -165,63 +145,6 @@ impl Drop for Views {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Takes orders for the worker. Cheap to clone.
-#[derive(Clone)]
-pub struct Orders(mpsc::Sender<Ordered>);
-
-impl Orders {
-    /// Asks the worker to do something beside its work, and waits until it did.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`].
-    pub async fn order(&self, order: Order) -> Result<(), Refused> {
-        let (done, answer) = oneshot::channel();
-        self.0.send(Ordered { order, done }).await.map_err(|_| Refused::Ended)?;
-        answer.await.map_err(|_| Refused::Ended)?
-    }
-}
-
-/// What the worker can be asked to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Build another edition of a view beside the one that serves, and let it serve then.
-    Rebuild {
-        /// Which view.
-        view: String,
-    },
-    /// Try the event again at which a view stands still.
-    Retry {
-        /// Which view.
-        view: String,
-    },
-    /// Let the edition of a view serve again that served before.
-    GoBack {
-        /// Which view.
-        view: String,
-    },
-}
-
-/// Why the worker does not do what it was asked to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// It cannot be done.
-    #[error(transparent)]
-    Turn(#[from] Turn),
-    /// Another process keeps the views.
-    #[error("another process keeps the views")]
-    StandingBy,
-    /// Nobody keeps the views any more.
-    #[error("the views are not kept any more")]
-    Ended,
-}
-
-/// An order, and who waits for it.
-struct Ordered {
-    order: Order,
-    done: oneshot::Sender<Result<(), Refused>>,
 }
 
 /// Why views do not reflect a position yet.
@@ -300,5 +223,7 @@ fn verdict(status: &Status, names: &[&str], wanted: u64) -> Result<(), Late> {
     Ok(())
 }
 
+#[cfg(test)]
+mod editions;
 #[cfg(test)]
 mod tests;

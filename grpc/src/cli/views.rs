@@ -1,40 +1,66 @@
 //! `huzhu views`.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::Subcommand;
-use huzhu_projections::database::Place;
 use huzhu_projections::dictionary;
-use huzhu_projections::edition::editions;
 use huzhu_projections::feed::EmbeddedFeed;
+use huzhu_projections::orders::Wish;
 use huzhu_projections::rebuild::rebuild;
 use huzhu_store::embedded::EmbeddedStore;
 
 use super::Failure;
+use super::orders::{Where, order, status};
 use crate::clock::Clock;
 
 /// Look after the views.
 #[derive(Debug, Subcommand)]
 pub(super) enum Views {
-    /// Build every view from the log alone, and put them in the place of the old ones. The service
-    /// must not run.
+    /// Build views from the log alone, and put them in the place of the old ones.
+    ///
+    /// Every view, while no service runs; or one view, by the service that runs, beside what it
+    /// shows.
     Rebuild {
-        /// The data folder.
-        #[arg(long, default_value = "data", env = "HUZHU_DATA")]
-        data: PathBuf,
+        /// The view; every view if absent.
+        view: Option<String>,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Let a view try the event again at which it stands still.
+    Retry {
+        /// The view.
+        view: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Let a view go on without the event at which it stands still, and without what the event's
+    /// stream says after it. Stays on record in the table view_orders.
+    Skip {
+        /// The view.
+        view: String,
+        /// The position of the event.
+        #[arg(long)]
+        position: u64,
+        /// Why it is left out.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        at: Where,
+    },
+    /// Let the edition of a view serve again that served before.
+    Rollback {
+        /// The view.
+        view: String,
+        #[command(flatten)]
+        at: Where,
     },
     /// Build every view in a folder of its own, as it was at a place of the log. The same log gives
     /// the same bytes.
     At(super::past::At),
     /// Say how far each view is, and why one stands still.
     Status {
-        /// The data folder.
-        #[arg(long, default_value = "data", env = "HUZHU_DATA")]
-        data: PathBuf,
-        /// The PostgreSQL database of the views, if they are not in the data folder.
-        #[arg(long, value_name = "URL", env = "HUZHU_VIEWS", hide_env_values = true)]
-        views: Option<String>,
+        #[command(flatten)]
+        at: Where,
     },
     /// Print the data dictionary: every table and view, each column with its type and meaning, and
     /// which of them are personal data.
@@ -60,49 +86,39 @@ pub(super) enum Form {
 
 pub(super) fn run(views: &Views) -> Result<(), Failure> {
     match views {
-        Views::Rebuild { data } => {
-            let clock = Clock::system();
-            let told = clock.clone();
-            let store = EmbeddedStore::open(data, move || told.now()).map_err(Failure::of)?;
-            let mut feed = EmbeddedFeed::new(&store).map_err(Failure::of)?;
-            let built = rebuild(data, &mut feed, None, clock.now(), |progress| {
-                eprint!("\r{} of {} events", progress.offset, progress.until);
-                // A terminal that shows no progress is no reason to stop.
-                let _ = std::io::stderr().flush();
-            })
-            .map_err(Failure::of)?;
-            eprintln!();
-            say!(
-                "{} events into all views in {} ms: {} events a second",
-                built.events,
-                built.took.as_millis(),
-                built.events_per_second()
-            );
-            Ok(())
+        Views::Rebuild { view: Some(view), at } => order(at, view, &Wish::Rebuild),
+        Views::Rebuild { view: None, at } => rebuild_all(at),
+        Views::Retry { view, at } => order(at, view, &Wish::Retry),
+        Views::Skip { view, position, reason, at } => {
+            let wish = Wish::Skip { position: *position, reason: reason.clone() };
+            order(at, view, &wish)
         }
+        Views::Rollback { view, at } => order(at, view, &Wish::Rollback),
+        Views::Status { at } => status(at),
         Views::At(asked) => super::past::run(asked),
-        Views::Status { data, views } => {
-            let place = Place::of(data, views.as_deref()).map_err(Failure::of)?;
-            let mut views = place.open_to_read().map_err(Failure::of)?;
-            for edition in editions(views.as_mut()).map_err(Failure::of)? {
-                let view = edition.checkpoint;
-                let offset = view.position().map_or(0, |position| position.offset);
-                let state = view.failure.map_or_else(
-                    || "goes on".to_owned(),
-                    |failure| format!("stands still: {failure:?}"),
-                );
-                say!(
-                    "{:<16} edition {:<3} {:<9} version {:<3} at {offset:<12} {state}",
-                    view.projection,
-                    edition.number,
-                    edition.role,
-                    view.version
-                );
-            }
-            Ok(())
-        }
         Views::Schema { format, name } => schema(*format, name.as_deref()),
     }
+}
+
+fn rebuild_all(at: &Where) -> Result<(), Failure> {
+    let clock = Clock::system();
+    let told = clock.clone();
+    let store = EmbeddedStore::open(&at.data, move || told.now()).map_err(Failure::of)?;
+    let mut feed = EmbeddedFeed::new(&store).map_err(Failure::of)?;
+    let built = rebuild(&at.place()?, &mut feed, None, clock.now(), |progress| {
+        eprint!("\r{} of {} events", progress.offset, progress.until);
+        // A terminal that shows no progress is no reason to stop.
+        let _ = std::io::stderr().flush();
+    })
+    .map_err(Failure::of)?;
+    eprintln!();
+    say!(
+        "{} events into all views in {} ms: {} events a second",
+        built.events,
+        built.took.as_millis(),
+        built.events_per_second()
+    );
+    Ok(())
 }
 
 fn schema(format: Form, name: Option<&str>) -> Result<(), Failure> {

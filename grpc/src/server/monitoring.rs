@@ -1,5 +1,6 @@
 //! The second port: what Prometheus reads.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use super::log::Log;
 use crate::clock::Clock;
@@ -54,6 +57,29 @@ pub(super) async fn serve(
             // A reader who goes away is nobody's loss.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });
+    }
+}
+
+/// Says of each view whether it goes on, as the health of `huzhu.view.{view}`.
+pub(super) async fn show_views(health: HealthReporter, mut views: watch::Receiver<Arc<Status>>) {
+    let mut told = BTreeMap::new();
+    loop {
+        let now: Vec<_> = views
+            .borrow_and_update()
+            .checkpoints
+            .iter()
+            .map(|view| (view.projection.clone(), view.failure.is_none()))
+            .collect();
+        for (view, goes_on) in now {
+            if told.insert(view.clone(), goes_on) != Some(goes_on) {
+                let status =
+                    if goes_on { ServingStatus::Serving } else { ServingStatus::NotServing };
+                health.set_service_status(format!("huzhu.view.{view}"), status).await;
+            }
+        }
+        if views.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -96,7 +96,7 @@ fn killed_a_hundred_times(place: &Place) {
             // Killed after some of the rows were written, and before the commit.
             keeper.database.begin().unwrap();
             for running in keeper.running.iter_mut().skip(kill % 7) {
-                running.fold(batch, keeper.database.as_mut(), time(1)).unwrap();
+                running.fold(batch, &[], keeper.database.as_mut(), time(1)).unwrap();
                 let mut tables = Tables::of(keeper.database.as_mut(), &running.edition);
                 for rows in running.projection.buffers() {
                     rows.write(&mut tables).unwrap();

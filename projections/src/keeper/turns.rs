@@ -22,6 +22,12 @@ pub enum Turn {
     /// It goes on.
     #[error("the view {0} does not stand still")]
     GoesOn(String),
+    /// It does not stand still there.
+    #[error("the view {0} does not stand still at {1}")]
+    StandsElsewhere(String, u64),
+    /// What is asked for is not one of the things that can be.
+    #[error("nobody knows what is asked for")]
+    Unreadable,
     /// The database does not answer, or the views do not fit the log.
     #[error("{0}")]
     Views(#[from] Box<ViewsError>),
@@ -190,7 +196,7 @@ impl Keeper {
     ///
     /// [`Turn`].
     pub fn build_beside(&mut self, view: &str, head: u64) -> Result<(), Turn> {
-        let others = self.of(view)?;
+        let others = self.own(view);
         if others.iter().any(|own| own.role == Role::Building) {
             return Err(Turn::Underway(view.to_owned()));
         }
@@ -198,6 +204,33 @@ impl Keeper {
         let mut made = made.ok_or_else(|| Turn::Unknown(view.to_owned()))?;
         self.create(made.as_mut(), &others, Role::Building)?;
         Ok(self.load(head)?)
+    }
+
+    /// Begins the edition of a view that is being built from the first event, whether there was one
+    /// or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Turn`].
+    pub fn build_anew(&mut self, view: &str, head: u64) -> Result<(), Turn> {
+        for begun in self.own(view).iter().filter(|own| own.role == Role::Building) {
+            self.remove(begun)?;
+        }
+        self.resting.retain(|own| own.checkpoint.projection != view || own.role != Role::Building);
+        self.running.retain(|running| {
+            let own = &running.edition;
+            own.checkpoint.projection != view || own.role != Role::Building
+        });
+        self.build_beside(view, head)
+    }
+
+    /// Looks again where other sessions have brought the editions.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewsError`].
+    pub fn refresh(&mut self, head: u64) -> Result<(), ViewsError> {
+        self.load(head)
     }
 
     /// Lets every edition of a view that stands still try its event again.
@@ -215,12 +248,15 @@ impl Keeper {
                 tried = true;
             }
         }
-        if tried { Ok(()) } else { Err(Turn::GoesOn(view.to_owned())) }
+        if tried { Ok(self.go_on(view)?) } else { Err(Turn::GoesOn(view.to_owned())) }
+    }
+
+    fn own(&self, view: &str) -> Vec<Edition> {
+        self.editions().filter(|own| own.checkpoint.projection == view).cloned().collect()
     }
 
     fn of(&self, view: &str) -> Result<Vec<Edition>, Turn> {
-        let own = self.editions().filter(|own| own.checkpoint.projection == view);
-        let own: Vec<_> = own.cloned().collect();
+        let own = self.own(view);
         if own.is_empty() { Err(Turn::Unknown(view.to_owned())) } else { Ok(own) }
     }
 }

@@ -8,7 +8,7 @@ use crate::database::Place;
 use crate::dump::{digest, dump};
 use crate::feed::PortFeed;
 use crate::sqlite::{FILE, Reading};
-use crate::testing::{Figures, History, STORE, time, year};
+use crate::testing::{Figures, History, STORE, Scratch, time, year};
 use crate::value::{Kind, Value};
 
 fn feed(history: &History) -> PortFeed {
@@ -18,6 +18,10 @@ fn feed(history: &History) -> PortFeed {
         runtime.block_on(store.append(vec![append])).unwrap();
     }
     PortFeed::new(Arc::new(store))
+}
+
+fn place(folder: &Path) -> Place {
+    Place::Folder(folder.to_owned())
 }
 
 fn shown(folder: &Path) -> String {
@@ -49,7 +53,7 @@ fn rebuilt_views_are_the_live_ones_byte_for_byte() {
 
     let fresh = tempfile::tempdir().unwrap();
     let mut steps = 0;
-    let progress = rebuild(fresh.path(), &mut feed, None, time(1), |_| steps += 1).unwrap();
+    let progress = rebuild(&place(fresh.path()), &mut feed, None, time(1), |_| steps += 1).unwrap();
     assert_eq!(progress.events, u64::try_from(history.events().len()).unwrap());
     assert!(steps > 1);
     let (live, fresh) = (shown(live.path()), shown(fresh.path()));
@@ -62,9 +66,9 @@ fn a_rebuild_takes_the_place_of_what_was_there_and_goes_on_from_there() {
     let history = year(SMALL);
     let mut feed = feed(&history);
     let folder = tempfile::tempdir().unwrap();
-    rebuild(folder.path(), &mut feed, Some(200), time(1), |_| ()).unwrap();
+    rebuild(&place(folder.path()), &mut feed, Some(200), time(1), |_| ()).unwrap();
     let part = shown(folder.path());
-    rebuild(folder.path(), &mut feed, None, time(1), |_| ()).unwrap();
+    rebuild(&place(folder.path()), &mut feed, None, time(1), |_| ()).unwrap();
     assert_ne!(part, shown(folder.path()));
 
     let path = folder.path().join(FILE);
@@ -106,12 +110,12 @@ fn views_as_they_were_at_a_position_are_the_same_whenever_they_are_built() {
 fn a_rebuild_that_fails_leaves_the_old_views_alone() {
     let mut history = year(SMALL);
     let folder = tempfile::tempdir().unwrap();
-    rebuild(folder.path(), &mut feed(&history), None, time(1), |_| ()).unwrap();
+    rebuild(&place(folder.path()), &mut feed(&history), None, time(1), |_| ()).unwrap();
     let before = shown(folder.path());
     let on = jiff::civil::date(2014, 6, 1);
     let died = huzhu_domain::member::Event::Died(huzhu_domain::member::Died { on });
     history.push("member-00000000-0000-0000-0000-000000000001", died);
-    let failed = rebuild(folder.path(), &mut feed(&history), None, time(1), |_| ());
+    let failed = rebuild(&place(folder.path()), &mut feed(&history), None, time(1), |_| ());
     assert!(matches!(failed, Err(ViewsError::Stopped { .. })), "{failed:?}");
     assert_eq!(shown(folder.path()), before);
     let left: Vec<_> =
@@ -123,6 +127,27 @@ fn a_rebuild_that_fails_leaves_the_old_views_alone() {
 fn views_that_are_being_kept_are_not_rebuilt_beneath_the_worker() {
     let folder = tempfile::tempdir().unwrap();
     let _claim = Claim::on(folder.path()).unwrap();
-    let refused = rebuild(folder.path(), &mut feed(&year(SMALL)), None, time(1), |_| ());
+    let refused = rebuild(&place(folder.path()), &mut feed(&year(SMALL)), None, time(1), |_| ());
     assert_eq!(refused, Err(ViewsError::InUse));
+}
+
+#[test]
+fn views_on_a_server_are_built_beside_and_are_the_same() {
+    let Some(scratch) = Scratch::new() else { return };
+    let history = year(SMALL);
+    let mut feed = feed(&history);
+    let file = tempfile::tempdir().unwrap();
+    rebuild(&place(file.path()), &mut feed, None, time(1), |_| ()).unwrap();
+    let shown = |place: &Place| {
+        let mut text = Vec::new();
+        dump(place.open_to_read().unwrap().as_mut(), &mut text).unwrap();
+        text
+    };
+    let expected = shown(&place(file.path()));
+    // From nothing, and beside what is there.
+    for _ in 0..2 {
+        let built = rebuild(&scratch.place(), &mut feed, None, time(1), |_| ()).unwrap();
+        assert_eq!(built.events, u64::try_from(history.events().len()).unwrap());
+        assert!(shown(&scratch.place()) == expected, "the views differ");
+    }
 }

@@ -58,7 +58,7 @@ async fn the_views_follow_the_log_across_restarts() {
     let mut feed = PortFeed::new(Arc::clone(&store) as Arc<dyn EventStore>);
     let path = fresh.path().to_owned();
     tokio::task::spawn_blocking(move || {
-        rebuild(&path, &mut feed, None, time(1), |_| ()).map(|_| ())
+        rebuild(&place(&path), &mut feed, None, time(1), |_| ()).map(|_| ())
     })
     .await
     .unwrap()

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::{Clock, Order, Ordered, Refused, Status};
+use super::{Clock, Status};
 use crate::checkpoint::{Failure, ViewsError};
 use crate::database::{Place, Reader};
 use crate::edition::{Edition, Role, editions};
 use crate::feed::{Budget, Feed};
 use crate::keeper::{Keeper, Make, Turn};
+use crate::orders::skips;
 use crate::verify::{SAMPLE, differs};
 
 /// What one transaction takes in at most while the views are live, so that readers are never long
@@ -35,6 +36,9 @@ const REST: Duration = Duration::from_millis(20);
 const BACK_OFF: Duration = Duration::from_millis(50);
 const BACK_OFF_MAX: Duration = Duration::from_secs(10);
 
+/// How often it looks whether people ask for something.
+const ORDERS: Duration = Duration::from_millis(500);
+
 /// How often one that stands by looks where the views are, and whether it can take over.
 const LOOK: Duration = Duration::from_millis(200);
 const TAKE_OVER: Duration = Duration::from_secs(2);
@@ -47,11 +51,12 @@ pub(super) struct Worker {
     runtime: Runtime,
     told: watch::Sender<Arc<Status>>,
     stopped: watch::Receiver<bool>,
-    orders: mpsc::Receiver<Ordered>,
     // None while another process keeps the views.
     keeper: Option<Keeper>,
     reader: Option<Box<dyn Reader>>,
     tried: Instant,
+    // When somebody last looked whether people ask for something.
+    looked: Option<Instant>,
     budget: Budget,
     head: u64,
     // Since when editions are being built, and from which offset.
@@ -61,7 +66,7 @@ pub(super) struct Worker {
 /// What ended a wait.
 enum Woken {
     Stopped,
-    Ordered(Option<Ordered>),
+    Looking,
     Grown(Result<(), ViewsError>),
 }
 
@@ -73,7 +78,6 @@ impl Worker {
         clock: Clock,
         runtime: Runtime,
         stopped: watch::Receiver<bool>,
-        orders: mpsc::Receiver<Ordered>,
     ) -> Result<Self, ViewsError> {
         let status = Status {
             store: feed.store(),
@@ -94,10 +98,10 @@ impl Worker {
             runtime,
             told,
             stopped,
-            orders,
             keeper: None,
             reader: None,
             tried: Instant::now(),
+            looked: None,
             budget: LIVE,
             head: 0,
             building: None,
@@ -138,9 +142,7 @@ impl Worker {
         if self.keeper.is_none() {
             return self.stand_by();
         }
-        while let Ok(ordered) = self.orders.try_recv() {
-            self.obey(ordered);
-        }
+        self.obey()?;
         let went_on = self.go_on()?;
         let built = self.build()?;
         if went_on || built { Ok(()) } else { self.wait() }
@@ -150,7 +152,7 @@ impl Worker {
     fn wait(&mut self) -> Result<(), ViewsError> {
         let Some(keeper) = &self.keeper else { return Ok(()) };
         let offset = keeper.wants_after();
-        let (feed, orders, stopped) = (&mut self.feed, &mut self.orders, &mut self.stopped);
+        let (feed, stopped) = (&mut self.feed, &mut self.stopped);
         let woken = self.runtime.block_on(async {
             let grown = async {
                 match offset {
@@ -163,22 +165,13 @@ impl Worker {
                 biased;
                 // Also when nobody is left who could ask to stop.
                 _ = stopped.wait_for(|stopped| *stopped) => Woken::Stopped,
-                ordered = orders.recv() => Woken::Ordered(ordered),
+                () = tokio::time::sleep(ORDERS) => Woken::Looking,
                 grown = grown => Woken::Grown(grown),
             }
         });
         match woken {
             Woken::Grown(grown) => grown,
-            Woken::Ordered(Some(ordered)) => {
-                self.obey(ordered);
-                Ok(())
-            }
-            // Nobody is left who could order; stopping comes next.
-            Woken::Ordered(None) => {
-                self.rest(LOOK);
-                Ok(())
-            }
-            Woken::Stopped => Ok(()),
+            Woken::Stopped | Woken::Looking => Ok(()),
         }
     }
 
@@ -281,8 +274,9 @@ impl Worker {
         let (view, offset) = (&edition.checkpoint.projection, edition.checkpoint.offset);
         let make = keeper.make_only(view);
         let views = keeper.database().reader();
+        let skipped = skips(views)?;
         let feed = self.feed.as_mut();
-        match differs(views, edition.number, &make, offset, feed, &self.runtime)? {
+        match differs(views, edition.number, &make, &skipped, offset, feed, &self.runtime)? {
             None => Ok(keeper.verified(view)?),
             Some(why) => {
                 tracing::error!(view, why, "a new edition is not what the log says");
@@ -294,20 +288,17 @@ impl Worker {
         }
     }
 
-    fn obey(&mut self, ordered: Ordered) {
-        let Ordered { order, done } = ordered;
-        let obeyed = match &mut self.keeper {
-            None => Err(Refused::StandingBy),
-            Some(keeper) => match order {
-                Order::Rebuild { view } => keeper.build_beside(&view, self.head),
-                Order::Retry { view } => keeper.retry(&view),
-                Order::GoBack { view } => keeper.go_back(&view, self.head),
-            }
-            .map_err(Refused::from),
-        };
-        self.tell(None, None);
-        // Who asked may have gone.
-        let _ = done.send(obeyed);
+    /// Does what people ask for, if they do.
+    fn obey(&mut self) -> Result<(), ViewsError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        if self.looked.is_some_and(|looked| looked.elapsed() < ORDERS) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
+        if keeper.obey(self.head, (self.clock)())? > 0 {
+            self.tell(None, None);
+        }
+        Ok(())
     }
 
     /// Becomes the one that keeps the views.
@@ -335,9 +326,6 @@ impl Worker {
             }
         }
         self.look()?;
-        while let Ok(ordered) = self.orders.try_recv() {
-            self.obey(ordered);
-        }
         self.rest(LOOK);
         Ok(())
     }

@@ -15,6 +15,7 @@ use huzhu_domain::reservation::Reservation;
 use huzhu_grpc::auth::keys::ResidentHasher;
 use huzhu_grpc::clock::Clock;
 use huzhu_grpc::simulate::{Plan, simulate};
+use huzhu_projections::database::Place;
 use huzhu_projections::feed::EmbeddedFeed;
 use huzhu_projections::rebuild::rebuild;
 use huzhu_store::embedded::{EmbeddedStore, LogReader};
@@ -99,7 +100,8 @@ pub(crate) fn rebuild_here(folder: &Path) {
     let now = clock.now();
     let store = EmbeddedStore::open(folder, move || clock.now()).unwrap();
     let mut feed = EmbeddedFeed::new(&store).unwrap();
-    let progress = rebuild(folder, &mut feed, None, now, |_| {}).unwrap();
+    let progress =
+        rebuild(&Place::Folder(folder.to_owned()), &mut feed, None, now, |_| {}).unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|line| line.split_whitespace().next()).unwrap_or("0");
