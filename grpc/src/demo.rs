@@ -9,6 +9,7 @@ mod show;
 mod world;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::client::{DeskError, Desks};
 use crate::server::{self, Config, LogPlace, Running, ServeError};
@@ -57,7 +58,9 @@ pub fn run(keep: Option<PathBuf>, log: LogPlace) -> Result<(), DemoError> {
     let temporary = tempfile::tempdir().map_err(system)?;
     let data = keep.clone().unwrap_or_else(|| temporary.path().to_owned());
     // The cases are of 2014: commands count when they happened, not today.
-    let config = Config { backdate_days_max: None, log, ..Config::new(data) };
+    // A slow cluster takes its time to grant a thousand covers, one after the other.
+    let deadline = Duration::from_secs(600);
+    let config = Config { backdate_days_max: None, log, deadline, ..Config::new(data) };
     let service = server::start(config)?;
     show::title("Huzhu 互助: from enrolment to money on the card");
     show::progress(&format!("the service listens on {}", service.address));

@@ -25,6 +25,7 @@ mod supervisor;
 mod turn;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -64,7 +65,10 @@ const START: Patience = Patience::new(Duration::from_secs(5), Duration::from_sec
 const RACES_MAX: u32 = 8;
 
 /// The stream that says which log this is.
-const IDENTITY: &str = "%huzhu";
+pub(crate) const IDENTITY: &str = "%huzhu";
+/// The name and the id of its first event.
+pub(crate) const IDENTIFIED: &str = "LogIdentified";
+pub(crate) const IDENTIFIED_ID: Uuid = Uuid::from_u128(0x4875_7a68_7500_8c6f_8067_0000_0000_0001);
 
 /// A place that no stream comes to.
 const NOWHERE: Expected = Expected::Exactly(Revision(1 << 62));
@@ -96,11 +100,15 @@ impl ClusterStore {
     pub async fn open(address: Address, fresh: Uuid) -> Result<Self, StoreError> {
         let failed = |why: std::io::Error| StoreError::Unavailable { why: why.to_string() };
         let thread = Thread::start().map_err(failed)?;
-        let dialer =
-            |preference| Box::new(Dialer::new(address.clone(), preference, Arc::clone(&thread)));
+        let identified = Arc::new(AtomicBool::new(false));
+        let dialer = |preference| {
+            let (thread, identified) = (Arc::clone(&thread), Arc::clone(&identified));
+            Box::new(Dialer::new(address.clone(), preference, thread, identified))
+        };
         let others = (address.preference != Preference::Leader)
             .then(|| Supervisor::new(dialer(address.preference)));
         let opened = Self::over(Supervisor::new(dialer(Preference::Leader)), others, fresh).await;
+        identified.store(opened.is_ok(), Ordering::Relaxed);
         opened.map_err(|error| match error {
             StoreError::Unavailable { why } => {
                 StoreError::Unavailable { why: format!("{address}: {why}") }
@@ -229,7 +237,7 @@ fn last_of(append: &Append) -> Revision {
 async fn identify(supervisor: &Supervisor, fresh: Uuid) -> Result<StoreId, StoreError> {
     let unlike = |why: serde_json::Error| StoreError::Corrupt { why: format!("{IDENTITY}: {why}") };
     let data = serde_json::to_vec(&Identity { id: fresh }).map_err(unlike)?;
-    let said = first_said(supervisor, IDENTITY, own_event(fresh, "LogIdentified", data.into()));
+    let said = first_said(supervisor, IDENTITY, own_event(IDENTIFIED_ID, IDENTIFIED, data.into()));
     let identity: Identity = serde_json::from_slice(&said.await?).map_err(unlike)?;
     Ok(StoreId(identity.id))
 }
@@ -300,7 +308,8 @@ async fn probe(supervisor: &Supervisor) -> Result<(), StoreError> {
 #[doc(hidden)]
 pub async fn read_by_the_library_alone(address: Address) -> Result<usize, StoreError> {
     let failed = |why: std::io::Error| StoreError::Unavailable { why: why.to_string() };
-    let dialer = Dialer::new(address, Preference::Leader, Thread::start().map_err(failed)?);
+    let thread = Thread::start().map_err(failed)?;
+    let dialer = Dialer::new(address, Preference::Leader, thread, Arc::default());
     crate::eventstoredb::read_alone(&dialer).await.map_err(store_error)
 }
 

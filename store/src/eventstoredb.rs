@@ -2,9 +2,10 @@
 //!
 //! What it does wrong stays in here or is left to [supervision](crate::cluster):
 //!
-//! * It runs on a thread of its own with a current-thread runtime. There a request's headers and
-//!   message leave in one packet; otherwise the second waits for the acknowledgement of the first,
-//!   forty milliseconds on Linux. What panics over an odd answer is a task of that thread.
+//! * It panics over an odd answer. So it runs on a thread of its own, a call a task.
+//! * It sends a request in two packets and leaves Nagle's algorithm on: the second waits for the
+//!   acknowledgement of the first, which a Linux server puts off by forty milliseconds unless it
+//!   has something to say. So it is given something to say: see [`Connection::nudge`].
 //! * Its first refusal ends a session for appends, with everything that is under way in it. So
 //!   there are a few sessions, and one that answered with an error is opened anew.
 //! * A subscription that the server ends well spins without a pause. It complains in every round;
@@ -13,12 +14,13 @@
 //! * It tells times in whole seconds; the exact one is a text beside.
 
 use std::panic;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use eventstore::{
     BatchAppendClient, BatchAppendOptions, Client, ClientSettings, Credentials, Error, EventData,
     ExpectedRevision, Position, ReadAllOptions, ReadStream, ReadStreamOptions, ResolvedEvent,
@@ -35,7 +37,8 @@ use tracing::instrument::WithSubscriber;
 use tracing::span;
 
 use crate::cluster::{
-    Address, Dial, Incoming, Link, LinkError, Ordered, Outgoing, Preference, Told, Written,
+    Address, Dial, IDENTIFIED, IDENTIFIED_ID, IDENTITY, Incoming, Link, LinkError, Ordered,
+    Outgoing, Preference, Told, Written,
 };
 use crate::port::{Direction, Expected};
 
@@ -53,6 +56,8 @@ pub(crate) struct Dialer {
     address: Address,
     preference: Preference,
     thread: Arc<Thread>,
+    /// Set once the log says which it is.
+    identified: Arc<AtomicBool>,
 }
 
 /// The thread on which the library runs; it ends with its last user.
@@ -90,8 +95,13 @@ impl Thread {
 }
 
 impl Dialer {
-    pub(crate) fn new(address: Address, preference: Preference, thread: Arc<Thread>) -> Self {
-        Self { address, preference, thread }
+    pub(crate) fn new(
+        address: Address,
+        preference: Preference,
+        thread: Arc<Thread>,
+        identified: Arc<AtomicBool>,
+    ) -> Self {
+        Self { address, preference, thread, identified }
     }
 }
 
@@ -116,6 +126,9 @@ impl Dial for Dialer {
             sessions: Default::default(),
             turn: AtomicUsize::new(0),
             in_order: Mutex::default(),
+            identified: Arc::clone(&self.identified),
+            nudges: Arc::default(),
+            reads: AtomicUsize::new(0),
         }))
     }
 }
@@ -146,6 +159,10 @@ struct Connection {
     turn: AtomicUsize,
     /// The session for appends whose order counts.
     in_order: Mutex<Option<Arc<BatchAppendClient>>>,
+    identified: Arc<AtomicBool>,
+    nudges: Arc<Mutex<Option<Arc<BatchAppendClient>>>>,
+    /// How many reads are under way.
+    reads: AtomicUsize,
 }
 
 /// Options of a call, with credentials where there are some.
@@ -160,6 +177,33 @@ macro_rules! options {
 }
 
 impl Connection {
+    /// Makes the server say something at once: it is asked to record an event that it has, and
+    /// answers without recording anything. The answer acknowledges whatever was sent before, so
+    /// that what waits for that goes out.
+    fn nudge(&self) {
+        if !self.identified.load(Ordering::Relaxed) {
+            return;
+        }
+        let (client, options) = (self.client.clone(), options!(self, BatchAppendOptions));
+        let nudges = Arc::clone(&self.nudges);
+        self.thread.runtime.spawn(async move {
+            let open = held(&nudges).clone();
+            let session = match open {
+                Some(session) => session,
+                None => match client.batch_append(&options).await {
+                    Ok(session) => Arc::clone(held(&nudges).insert(Arc::new(session))),
+                    // The call that this is for hears of it too.
+                    Err(_) => return,
+                },
+            };
+            let known = EventData::binary(IDENTIFIED, Bytes::new()).id(IDENTIFIED_ID);
+            let asked = session.append_to_stream(IDENTITY, ExpectedRevision::NoStream, vec![known]);
+            if !matches!(timeout(NEXT_EVENT, asked).await, Ok(Ok(_))) {
+                held(&nudges).take_if(|open| Arc::ptr_eq(open, &session));
+            }
+        });
+    }
+
     async fn open(&self) -> Result<Arc<BatchAppendClient>, LinkError> {
         let (client, options) = (self.client.clone(), options!(self, BatchAppendOptions));
         let open =
@@ -193,7 +237,21 @@ impl Connection {
             }
             Ok(events)
         };
+        // Where others are answered, their answers do.
+        if self.reads.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.nudge();
+        }
+        let _under_way = UnderWay(&self.reads);
         self.thread.run(read).await
+    }
+}
+
+/// Counts a read as done, however it ends.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -214,6 +272,7 @@ impl Link for Connection {
             Some(session) => session,
             None => {
                 let session = self.open().await?;
+                self.nudge();
                 Arc::clone(held(place).insert(session))
             }
         };

@@ -16,6 +16,7 @@ use std::time::Duration;
 use huzhu_domain::envelope::{Actor, Role};
 use huzhu_domain::id::PayoutId;
 use huzhu_grpc::server::LogPlace;
+use huzhu_projections::database::Place;
 use huzhu_projections::feed::{EmbeddedFeed, Feed, PortFeed};
 use huzhu_projections::worker::Views;
 use huzhu_store::cluster::ClusterStore;
@@ -65,7 +66,8 @@ fn the_demo_comes_to_the_same_on_either_log() {
 
 /// The rows of every view once it reflects `head`, without ids and times of recording.
 async fn rows(folder: &Path, feed: Box<dyn Feed>, head: Position) -> BTreeMap<String, Vec<String>> {
-    let views = Views::start(folder, feed, Arc::new(jiff::Timestamp::now)).await.unwrap();
+    let clock: huzhu_projections::worker::Clock = Arc::new(jiff::Timestamp::now);
+    let views = Views::start(Place::Folder(folder.to_owned()), feed, clock).await.unwrap();
     views.reflect(head, tokio::time::Instant::now() + PATIENCE).await.unwrap();
     views.stop();
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
