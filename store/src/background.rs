@@ -13,3 +13,23 @@ pub fn stand_back() {
         tracing::debug!(%why, "a thread in the background keeps its priority");
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn niceness() -> i32 {
+        rustix::process::getpriority_process(None).unwrap()
+    }
+
+    #[test]
+    fn a_thread_stands_back_alone() {
+        let before = niceness();
+        let stood_back = || {
+            stand_back();
+            niceness()
+        };
+        let back = std::thread::spawn(stood_back).join().unwrap();
+        assert_eq!((back, niceness()), ((before + NICENESS).min(19), before));
+    }
+}
