@@ -65,7 +65,7 @@ record! {
         /// When the log took the event.
         recorded_at: Timestamp,
     }
-    index { "booked_on, stream, revision", "plan, month" }
+    index { "booked_on, stream, revision", "plan, booked_on, stream, revision" }
 }
 
 record! {
