@@ -309,9 +309,8 @@ impl Serving {
             open_log: config.open_log,
         };
         let gate = Gate::new(verifier, config.clock.clone(), metrics, bounds);
-        let read =
-            Desk::reading(log.port(), config.clock.clone(), Persons::Withheld, stopped.clone());
-        let routes = read
+        let (clock, ends) = (config.clock.clone(), stopped.clone());
+        let routes = Desk::reading(log.port(), clock, Persons::Withheld, ends)
             .add_to(services::routes(&context))
             .add_service(health_service)
             .add_service(reflection(tonic_reflection::server::Builder::build_v1)?)
