@@ -63,12 +63,11 @@ impl Contract {
         Self(FileDescriptorSet::decode(crate::contract::DESCRIPTORS).unwrap())
     }
 
+    /// The RPCs of our own contract. EventStoreDB's protocol beside it refuses in its own words.
     pub(super) fn rpcs(&self) -> Vec<Rpc> {
-        let services = self
-            .0
-            .file
-            .iter()
-            .flat_map(|file| file.service.iter().map(move |service| (file.package(), service)));
+        let ours = self.0.file.iter().filter(|file| file.package().starts_with("huzhu."));
+        let services =
+            ours.flat_map(|file| file.service.iter().map(move |service| (file.package(), service)));
         services
             .flat_map(|(package, service)| {
                 service.method.iter().map(move |method| Rpc {
