@@ -129,10 +129,7 @@ pub enum ViewsError {
 
 impl From<Turn> for ViewsError {
     fn from(turn: Turn) -> Self {
-        match turn {
-            Turn::Views(why) => *why,
-            turn => Self::Turn(Box::new(turn)),
-        }
+        if let Turn::Views(why) = turn { *why } else { Self::Turn(Box::new(turn)) }
     }
 }
 

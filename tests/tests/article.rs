@@ -239,7 +239,9 @@ impl Office {
             let written = |value| match value {
                 rusqlite::types::Value::Integer(number) => number.to_string(),
                 rusqlite::types::Value::Text(text) => text,
-                other => panic!("{sql}: {other:?}"),
+                other @ (rusqlite::types::Value::Null
+                | rusqlite::types::Value::Real(_)
+                | rusqlite::types::Value::Blob(_)) => panic!("{sql}: {other:?}"),
             };
             let row = |row: Vec<_>| row.into_iter().map(written).collect::<Vec<_>>().join("|");
             rows.unwrap().map(|values| row(values.unwrap())).collect()

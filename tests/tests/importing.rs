@@ -14,7 +14,7 @@ use huzhu_domain::envelope::Role;
 use huzhu_tests::facts::written;
 use huzhu_tests::people::{numbered, person};
 use huzhu_tests::program::{Said, huzhu};
-use huzhu_tests::query::{ListClaimsRequest, ListMembersRequest, Member};
+use huzhu_tests::query::{GetOrganisationRequest, ListClaimsRequest, ListMembersRequest, Member};
 use huzhu_tests::story;
 use huzhu_tests::union::Union;
 use huzhu_tests::wire::{MemberClass, Person, Sex};
@@ -29,10 +29,14 @@ struct Office {
 }
 
 impl Office {
-    /// An office with a unit of so many workers.
+    /// An office with a unit of so many workers, which the views show.
     async fn with_unit(workers: u32) -> Self {
         let union = Union::found().await;
         union.unit("unit", "某单位", workers).await;
+        let organisation_id = "unit".to_owned();
+        let history = union.history("organisation-unit").await;
+        let at_least = history.last().unwrap().position.clone();
+        union.operator.must(GetOrganisationRequest { organisation_id, at_least }).await;
         Self { union, folder: tempfile::tempdir().unwrap() }
     }
 
