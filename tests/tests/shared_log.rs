@@ -80,7 +80,7 @@ async fn rows(folder: &Path, feed: Box<dyn Feed>, head: Position) -> BTreeMap<St
 
 fn rows_of(database: &rusqlite::Connection, table: &str) -> Vec<String> {
     let mut query = database.prepare(&format!("SELECT * FROM {table}")).unwrap();
-    let columns: Vec<String> = query.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = query.column_names().map(str::to_owned).collect();
     let mut found = query.query([]).unwrap();
     let mut rows = Vec::new();
     while let Some(row) = found.next().unwrap() {
@@ -88,7 +88,9 @@ fn rows_of(database: &rusqlite::Connection, table: &str) -> Vec<String> {
         let told = |column: &&String| table != "batch_lines_1" || *column != "number";
         let value = |column: &String| match row.get(column.as_str()).unwrap() {
             Value::Text(text) => format!("{column}={}", without_ids(&text)),
-            other => format!("{column}={other:?}"),
+            other @ (Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_)) => {
+                format!("{column}={other:?}")
+            }
         };
         rows.push(columns.iter().filter(told).map(value).collect::<Vec<_>>().join(" "));
     }
