@@ -30,7 +30,7 @@ pub struct Gate {
 }
 
 struct Inner {
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
     clock: Clock,
     metrics: Metrics,
     places: Arc<Semaphore>,
@@ -53,7 +53,7 @@ pub struct Bounds {
 impl Gate {
     /// Lets in calls within `bounds`, with a token that `verifier` accepts.
     #[must_use]
-    pub fn new(verifier: Verifier, clock: Clock, metrics: Metrics, bounds: Bounds) -> Self {
+    pub fn new(verifier: Arc<Verifier>, clock: Clock, metrics: Metrics, bounds: Bounds) -> Self {
         let places = Arc::new(Semaphore::new(bounds.in_flight_max));
         Self { inner: Arc::new(Inner { verifier, clock, metrics, places, bounds }) }
     }
@@ -166,9 +166,8 @@ impl Inner {
     fn deadline(&self, path: &str, headers: &HeaderMap) -> Duration {
         let allowed =
             if table::streams(path) { self.bounds.stream_deadline } else { self.bounds.deadline };
-        let asked = headers.get("grpc-timeout").and_then(|value| value.to_str().ok());
         // The transport keeps the same time, and would say less of why the call ended.
-        let asked = asked.and_then(timeout).map(|asked| asked.saturating_sub(AHEAD));
+        let asked = patience(headers).map(|asked| asked.saturating_sub(AHEAD));
         asked.map_or(allowed, |asked| asked.min(allowed))
     }
 
@@ -204,6 +203,11 @@ fn rpc(path: &str) -> String {
     }
 }
 
+/// How long the caller waits, as a `grpc-timeout` header says.
+pub(crate) fn patience(headers: &HeaderMap) -> Option<Duration> {
+    headers.get("grpc-timeout").and_then(|value| value.to_str().ok()).and_then(timeout)
+}
+
 /// What a `grpc-timeout` header says: up to eight digits and a unit.
 fn timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -226,7 +230,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-const fn name(code: Code) -> &'static str {
+/// What metrics call a status code.
+pub(crate) const fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

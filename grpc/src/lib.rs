@@ -16,6 +16,8 @@ pub mod client;
 pub mod clock;
 pub mod demo;
 pub mod eventstore;
+#[cfg(feature = "flight")]
+pub mod flight;
 pub mod gate;
 pub mod import;
 pub mod metrics;

@@ -27,6 +27,13 @@ pub struct Call {
     pub code: &'static str,
 }
 
+/// The label of a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Statement {
+    /// The status code it ended with, such as `OK`.
+    pub code: &'static str,
+}
+
 /// The label of a view.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct View {
@@ -60,6 +67,12 @@ pub struct Metrics {
     pub view_stopped: Family<View, Gauge<i64, AtomicI64>>,
     /// How many events of the log the edition that is being built still lacks; 0 if none is.
     pub view_unbuilt: Family<View, Gauge<i64, AtomicI64>>,
+    /// SQL statements by result.
+    pub sql: Family<Statement, Counter>,
+    /// Rows in the answers of SQL statements.
+    pub sql_rows: Counter,
+    /// SQL statements that run, or wait for their turn.
+    pub sql_running: Gauge,
 }
 
 impl Default for Metrics {
@@ -75,6 +88,8 @@ impl Default for Metrics {
         let view_position = Family::default();
         let view_stopped = Family::default();
         let view_unbuilt = Family::default();
+        let (sql, sql_rows, sql_running) =
+            (Family::default(), Counter::default(), Gauge::default());
         registry.register("calls", "Calls by RPC and status code", calls.clone());
         registry.register("call_seconds", "How long calls take", latency.clone());
         registry.register("calls_in_flight", "Calls under way", in_flight.clone());
@@ -102,6 +117,9 @@ impl Default for Metrics {
             "Events that the next edition of a view still lacks; 0 if none is being built",
             view_unbuilt.clone(),
         );
+        registry.register("sql_statements", "SQL statements by status code", sql.clone());
+        registry.register("sql_rows", "Rows in answers of SQL statements", sql_rows.clone());
+        registry.register("sql_running", "SQL statements that run or wait", sql_running.clone());
         let registry = Arc::new(registry);
         Self {
             registry,
@@ -116,6 +134,9 @@ impl Default for Metrics {
             view_position,
             view_stopped,
             view_unbuilt,
+            sql,
+            sql_rows,
+            sql_running,
         }
     }
 }

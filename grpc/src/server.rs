@@ -21,6 +21,7 @@ use huzhu_projections::query::Queries;
 use huzhu_projections::worker::Views;
 use huzhu_store::engine::{Engine, Limits};
 use tokio::sync::watch as channel;
+use tonic::service::Routes;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
@@ -30,7 +31,7 @@ use self::log::Log;
 pub use self::log::LogPlace;
 use crate::auth::Verifier;
 use crate::auth::keys::{ResidentHasher, TokenKey};
-use crate::auth::table::TABLE;
+use crate::auth::table;
 use crate::clock::Clock;
 use crate::contract;
 use crate::eventstore::{self, Desk, Persons};
@@ -74,6 +75,9 @@ pub struct Config {
     pub open_log: bool,
     /// Says how late it is.
     pub clock: Clock,
+    /// What SQL statements may take.
+    #[cfg(feature = "flight")]
+    pub sql: crate::flight::Limits,
 }
 
 impl Config {
@@ -96,6 +100,8 @@ impl Config {
             drain: Duration::from_secs(20),
             open_log: false,
             clock: Clock::system(),
+            #[cfg(feature = "flight")]
+            sql: crate::flight::Limits::default(),
         }
     }
 }
@@ -240,7 +246,7 @@ struct Serving {
     views: Views,
     context: Context,
     newsroom: Newsroom,
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
     metrics: Metrics,
 }
 
@@ -269,7 +275,7 @@ impl Serving {
             watches,
             residents: Arc::new(residents),
         };
-        let verifier = Verifier::new(key);
+        let verifier = Arc::new(Verifier::new(key));
         let metrics = Metrics::default();
         Ok(Self { config, log, views, context, newsroom, verifier, metrics })
     }
@@ -298,7 +304,7 @@ impl Serving {
         beside.spawn(newsroom.run(stopped.clone()));
 
         let (health, health_service) = tonic_health::server::health_reporter();
-        for (service, _) in TABLE {
+        for (service, _) in table::served() {
             health.set_service_status(*service, ServingStatus::Serving).await;
         }
         beside.spawn(monitoring::show_views(health.clone(), views.watch()));
@@ -308,13 +314,13 @@ impl Serving {
             stream_deadline: config.stream_deadline,
             open_log: config.open_log,
         };
-        let gate = Gate::new(verifier, config.clock.clone(), metrics, bounds);
         let (clock, ends) = (config.clock.clone(), stopped.clone());
         let routes = Desk::reading(log.port(), clock, Persons::Withheld, ends)
-            .add_to(services::routes(&context))
-            .add_service(health_service)
-            .add_service(reflection(tonic_reflection::server::Builder::build_v1)?)
-            .add_service(reflection(tonic_reflection::server::Builder::build_v1alpha)?);
+            .add_to(services::routes(&context));
+        #[cfg(feature = "flight")]
+        let routes = crate::flight::add_to(routes, &context, &config, &verifier, &metrics)?;
+        let gate = Gate::new(verifier, config.clock.clone(), metrics, bounds);
+        let routes = reflected(routes.add_service(health_service))?;
         let server = Transport::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(20)))
@@ -328,7 +334,7 @@ impl Serving {
             // A sender that is gone says the same.
             let _ = stopped.wait_for(|stopped| *stopped).await;
             tracing::info!("stopping: calls under way may end");
-            for (service, _) in TABLE {
+            for (service, _) in table::served() {
                 health.set_service_status(*service, ServingStatus::NotServing).await;
             }
         };
@@ -355,7 +361,13 @@ impl Serving {
     }
 }
 
-/// Reflection, so that clients without the protos can find their way.
+/// `routes` with reflection, so that clients without the protos can find their way.
+fn reflected(routes: Routes) -> Result<Routes, ServeError> {
+    Ok(routes
+        .add_service(reflection(tonic_reflection::server::Builder::build_v1)?)
+        .add_service(reflection(tonic_reflection::server::Builder::build_v1alpha)?))
+}
+
 fn reflection<S>(
     build: impl FnOnce(
         tonic_reflection::server::Builder<'static>,

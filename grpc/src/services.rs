@@ -32,6 +32,9 @@ use crate::watch::Watches;
 use crate::wire::Check;
 use crate::wire::command::Command;
 
+#[cfg(feature = "flight")]
+pub(crate) use self::queries::unanswered;
+
 /// The longest remark.
 const NOTE_MAX: usize = 500;
 /// The longest number of a certificate, reference of a bank and the like.
@@ -99,7 +102,7 @@ macro_rules! all {
 use all;
 
 /// Who makes a call: the gate has put the actor beside it.
-fn actor<M>(request: &Request<M>) -> Result<Arc<Actor>, Status> {
+pub(crate) fn actor<M>(request: &Request<M>) -> Result<Arc<Actor>, Status> {
     let actor = request.extensions().get::<Arc<Actor>>();
     actor.cloned().ok_or_else(|| status::unauthenticated(TokenError::Missing))
 }

@@ -7,6 +7,9 @@
 //! | raced | `ABORTED` | `ErrorInfo`, `RetryInfo` where trying again may help |
 //! | down | `UNAVAILABLE`, `RESOURCE_EXHAUSTED` | `ErrorInfo`, `RetryInfo` |
 //! | corrupt | `DATA_LOSS` | none: the place is logged, nothing is told |
+//!
+//! A SQL statement that asks for too much is `RESOURCE_EXHAUSTED` or `DEADLINE_EXCEEDED`, one that
+//! was cancelled is `CANCELLED`; if the program let it down, `INTERNAL`.
 
 pub mod eventstore;
 
@@ -260,6 +263,35 @@ pub fn unauthenticated(error: TokenError) -> Status {
 pub fn forbidden(role: Role) -> Status {
     let message = format!("{role:?} accounts may not call this").to_lowercase();
     plain(Code::PermissionDenied, &message, "ROLE_NOT_ALLOWED")
+}
+
+/// The status of a SQL statement without a whole answer.
+#[cfg(feature = "flight")]
+#[must_use]
+pub fn sql(error: crate::flight::SqlError) -> Status {
+    use crate::flight::SqlError;
+
+    let limits = |limit: &dyn ToString| vec![("limit".to_owned(), limit.to_string())];
+    let (code, reason, figures) = match &error {
+        SqlError::Length { limit, .. } => (Code::InvalidArgument, "SQL_TOO_LONG", limits(limit)),
+        SqlError::Count(_) => (Code::InvalidArgument, "SQL_NOT_ONE_STATEMENT", vec![]),
+        SqlError::NotASelect => (Code::InvalidArgument, "SQL_NOT_A_SELECT", vec![]),
+        SqlError::Invalid(_) => (Code::InvalidArgument, "SQL_INVALID", vec![]),
+        SqlError::Failed(_) => (Code::InvalidArgument, "SQL_FAILED", vec![]),
+        SqlError::Parameters(_) => (Code::InvalidArgument, "SQL_PARAMETERS", vec![]),
+        SqlError::Handle(_) => (Code::InvalidArgument, "SQL_HANDLE", vec![]),
+        SqlError::Personal { table } => {
+            let figures = vec![("table".to_owned(), table.clone())];
+            (Code::PermissionDenied, "PERSONAL_DATA", figures)
+        }
+        SqlError::Time(limit) => (Code::DeadlineExceeded, "SQL_TIME", limits(&limit.as_secs_f64())),
+        SqlError::Rows(limit) => (Code::ResourceExhausted, "SQL_ROWS", limits(limit)),
+        SqlError::Memory(limit) => (Code::ResourceExhausted, "SQL_MEMORY", limits(limit)),
+        SqlError::Cancelled => (Code::Cancelled, "SQL_CANCELLED", vec![]),
+        SqlError::Broken => (Code::Internal, "SQL_BROKEN", vec![]),
+        SqlError::Query(why) => return crate::services::unanswered(why.clone()),
+    };
+    told(code, error.to_string(), reason, figures, None)
 }
 
 #[cfg(test)]

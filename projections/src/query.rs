@@ -29,6 +29,7 @@ use crate::checkpoint::Checkpoint;
 use crate::database::{Place, Reader};
 use crate::record::{Record, names};
 use crate::rows::DatabaseError;
+use crate::snapshot::Snapshot;
 use crate::value::{Kind, Value};
 use crate::worker::{Late, Status, reached};
 
@@ -156,6 +157,23 @@ impl Queries {
         self.read(R::VIEWS, wish, move |views| list.read(views)).await
     }
 
+    /// Waits for the projections `names` as `wish` says, and opens a snapshot for so many selects.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub async fn snapshot(
+        &self,
+        names: &[&str],
+        selects: usize,
+        wish: Wish,
+    ) -> Result<Snapshot, QueryError> {
+        if let Some(position) = wish.at_least {
+            reached(&mut self.status.clone(), names, position, wish.deadline).await?;
+        }
+        Snapshot::open(self.pool.place(), selects, wish.deadline).await
+    }
+
     /// Waits for `names` as `wish` says, and reads in one transaction.
     async fn read<T: Send + 'static>(
         &self,
@@ -176,7 +194,7 @@ impl Queries {
 }
 
 /// What all of `names` reflect.
-fn freshness(checkpoints: &[Checkpoint], names: &[&str]) -> Freshness {
+pub(crate) fn freshness(checkpoints: &[Checkpoint], names: &[&str]) -> Freshness {
     let asked = checkpoints.iter().filter(|view| names.contains(&view.projection.as_str()));
     let last = asked.min_by_key(|view| view.offset);
     Freshness {

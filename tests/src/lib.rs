@@ -13,6 +13,8 @@
     reason = "a story that cannot go on has failed, and says where"
 )]
 
+#[cfg(feature = "flight")]
+pub mod analyst;
 #[cfg(feature = "cluster")]
 pub mod between;
 pub mod caller;

@@ -13,6 +13,9 @@ const UNIT: &[Role] = &[Handler, Operator];
 const AUDIT: &[Role] = &[Auditor, Operator];
 /// Nobody at all: only commands change the log.
 const NOBODY: &[Role] = &[];
+/// Those who may ask with SQL.
+#[cfg(feature = "flight")]
+pub const SQL: &[Role] = &[Operator, Auditor, Analyst];
 
 /// A service, with the roles that may call each of its RPCs.
 pub type Rights = (&'static str, &'static [(&'static str, &'static [Role])]);
@@ -136,6 +139,31 @@ pub const TABLE: &[Rights] = &[
     ("event_store.client.persistent_subscriptions.PersistentSubscriptions", &[("List", AUDIT)]),
 ];
 
+/// The service of Arrow Flight, as far as it is served: its contract is Arrow's, not ours. Who
+/// shakes hands has no bearer token yet; the handshake looks at what they bring.
+#[cfg(feature = "flight")]
+pub const FLIGHT: Rights = (
+    "arrow.flight.protocol.FlightService",
+    &[
+        ("GetFlightInfo", SQL),
+        ("GetSchema", SQL),
+        ("DoGet", SQL),
+        ("DoPut", SQL),
+        ("DoAction", SQL),
+        ("ListActions", SQL),
+    ],
+);
+#[cfg(feature = "flight")]
+const HANDSHAKE: &str = "/arrow.flight.protocol.FlightService/Handshake";
+
+/// Every service with its rights.
+pub fn served() -> impl Iterator<Item = &'static Rights> {
+    let served = TABLE.iter();
+    #[cfg(feature = "flight")]
+    let served = served.chain([&FLIGHT]);
+    served
+}
+
 /// Services that anybody may call, token or not: they tell nothing of the business.
 const OPEN: &[&str] = &[
     "grpc.health.v1.Health",
@@ -177,8 +205,11 @@ pub fn rule(path: &str) -> Rule {
     if OPEN.contains(&service) {
         return Rule::Open;
     }
-    TABLE
-        .iter()
+    #[cfg(feature = "flight")]
+    if path == HANDSHAKE {
+        return Rule::Open;
+    }
+    served()
         .find(|(name, _)| *name == service)
         .and_then(|(_, methods)| methods.iter().find(|(name, _)| *name == method))
         .map_or(Rule::Unknown, |(_, roles)| Rule::Roles(roles))
@@ -195,6 +226,11 @@ const STREAMS: &[&str] = &[
     "/event_store.client.streams.Streams/Read",
     "/event_store.client.streams.Streams/Append",
     "/event_store.client.streams.Streams/BatchAppend",
+    "/arrow.flight.protocol.FlightService/Handshake",
+    "/arrow.flight.protocol.FlightService/DoGet",
+    "/arrow.flight.protocol.FlightService/DoPut",
+    "/arrow.flight.protocol.FlightService/DoAction",
+    "/arrow.flight.protocol.FlightService/ListActions",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",

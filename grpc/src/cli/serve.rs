@@ -48,6 +48,22 @@ pub(super) struct Serve {
     /// its Python and Node clients show none without TLS. Refused unless --listen is loopback.
     #[arg(long)]
     open_log: bool,
+    /// How long a SQL statement may run, reading its answer included, in seconds.
+    #[cfg(feature = "flight")]
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    sql_seconds: u64,
+    /// How many rows the answer to a SQL statement may have.
+    #[cfg(feature = "flight")]
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    sql_rows: u64,
+    /// What all SQL statements may hold in memory to sort, group and join, in MiB.
+    #[cfg(feature = "flight")]
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    sql_memory: u32,
+    /// How many SQL statements run at a time; others wait within their time.
+    #[cfg(feature = "flight")]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    sql_statements: u32,
     /// How log lines look. What is logged is set by RUST_LOG.
     #[arg(long, default_value = "text")]
     log_format: LogFormat,
@@ -85,6 +101,14 @@ pub(super) fn run(serve: Serve) -> Result<(), Failure> {
         drain: Duration::from_secs(serve.drain),
         open_log: serve.open_log,
         clock: Clock::system(),
+        #[cfg(feature = "flight")]
+        sql: crate::flight::Limits {
+            time: Duration::from_secs(serve.sql_seconds),
+            rows: serve.sql_rows,
+            memory: bytes(serve.sql_memory),
+            statements: usize::try_from(serve.sql_statements).unwrap_or(usize::MAX),
+            ..crate::flight::Limits::default()
+        },
         ..Config::new(PathBuf::new())
     };
     let running = server::start(config).map_err(Failure::of)?;
@@ -93,6 +117,12 @@ pub(super) fn run(serve: Serve) -> Result<(), Failure> {
     blocking(until_ended(|| running.has_ended()))??;
     running.stop();
     running.join().map_err(Failure::of)
+}
+
+/// So many MiB.
+#[cfg(feature = "flight")]
+fn bytes(mebibytes: u32) -> usize {
+    usize::try_from(mebibytes).unwrap_or(usize::MAX).saturating_mul(1_024 * 1_024)
 }
 
 /// Waits for a signal, or until `ended` says that there is nothing to wait for.

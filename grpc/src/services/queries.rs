@@ -465,7 +465,7 @@ fn found<T>(
     Ok((value, Some(rows::freshness(freshness))))
 }
 
-fn unanswered(error: QueryError) -> Status {
+pub(crate) fn unanswered(error: QueryError) -> Status {
     match error {
         QueryError::PageToken => {
             Malformed::field("page_token", "belongs to another list, filter or order").into()

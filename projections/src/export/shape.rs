@@ -1,6 +1,7 @@
 //! What a view looks like from outside: its columns under the names of files.
 
 use super::ExportError;
+use crate::catalogue::in_yuan;
 use crate::record::Table;
 use crate::value::Kind;
 use crate::views;
@@ -59,9 +60,8 @@ impl View {
     }
 
     fn of_table(table: &'static Table, kept_by: Option<&'static str>) -> Self {
-        let taken: Vec<_> = table.columns.iter().map(|column| column.name).collect();
         let columns = table.columns.iter().map(|column| Column {
-            name: outside(column.name, column.kind, &taken),
+            name: in_yuan(table, column),
             stored: column.name.to_owned(),
             about: column.about.trim().to_owned(),
             kind: column.kind,
@@ -97,17 +97,6 @@ pub(super) fn view(name: &str) -> Result<View, ExportError> {
     let offered = names(views.iter().map(|view| view.name.as_str()));
     let unknown = || ExportError::UnknownView { given: name.chars().take(60).collect(), offered };
     views.into_iter().find(|view| view.name == name).ok_or_else(unknown)
-}
-
-/// The name of a column in files, where amounts are in yuan: `approved_fen` is `approved`, or
-/// `approved_yuan` where `approved` counts something else.
-fn outside(stored: &str, kind: Kind, taken: &[&str]) -> String {
-    let amount = stored.strip_suffix("_fen").filter(|_| kind == Kind::Fen);
-    match amount {
-        Some(amount) if taken.contains(&amount) => format!("{amount}_yuan"),
-        Some(amount) => amount.to_owned(),
-        None => stored.to_owned(),
-    }
 }
 
 pub(super) fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {

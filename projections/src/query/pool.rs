@@ -23,6 +23,10 @@ impl Pool {
         Self { place, idle: Arc::default(), turns: Arc::new(Semaphore::new(readers.max(1))) }
     }
 
+    pub(super) fn place(&self) -> Place {
+        self.place.clone()
+    }
+
     /// Runs `read` in a transaction of its own; interrupts it at `deadline`.
     pub(super) async fn run<T: Send + 'static>(
         &self,
