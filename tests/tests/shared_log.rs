@@ -104,7 +104,8 @@ fn without_ids(text: &str) -> String {
         let hexadecimal = part.bytes().all(|byte| byte.is_ascii_hexdigit());
         let id = Uuid::try_parse(part).is_ok() || (part.len() == 64 && hexadecimal);
         let time = part.len() > 20 && part.parse::<jiff::Timestamp>().is_ok();
-        let reference = part.len() == 15 && part[..10].parse::<jiff::civil::Date>().is_ok();
+        let day = part.get(..10).filter(|_| part.len() == 15);
+        let reference = day.is_some_and(|day| day.parse::<jiff::civil::Date>().is_ok());
         if id || time || reference { "…".to_owned() } else { part.to_owned() }
     };
     text.split('"').map(part).collect::<Vec<_>>().join("\"")
