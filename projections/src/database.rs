@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::checkpoint::{Checkpoint, ViewsError};
 use crate::files::Claim;
 use crate::postgres;
-use crate::record::Table;
+use crate::record::{Columns, Table};
 use crate::rows::DatabaseError;
 use crate::sqlite;
 use crate::value::{Kind, Value};
@@ -106,6 +106,13 @@ pub trait Database: Send {
     ///
     /// [`DatabaseError`].
     fn flush(&mut self) -> Result<(), DatabaseError>;
+    /// Lets the database see how the rows of the table `name` are spread, so that it finds them by
+    /// the index that leaves fewest.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    fn survey(&mut self, name: &str) -> Result<(), DatabaseError>;
     /// Reads what is there, the transaction under way included.
     fn reader(&mut self) -> &mut dyn Reader;
 }
@@ -115,8 +122,13 @@ pub trait Database: Send {
 pub enum Change {
     /// The row is new.
     Insert(Vec<Value>),
-    /// The row takes the place of the one with its key.
-    Update(Vec<Value>),
+    /// Some columns of a row change: the values of its key, then those of `columns` in their order.
+    Update {
+        /// Which columns change, none of them of the key.
+        columns: Columns,
+        /// The values.
+        values: Vec<Value>,
+    },
     /// The row with this key goes.
     Delete(Vec<Value>),
 }

@@ -225,8 +225,12 @@ pub fn index(
     table: &'static Table,
 ) -> Result<(), DatabaseError> {
     let name = physical(table.name, edition);
-    for (columns, number) in table.indexes.iter().zip(1_u32..) {
-        let sql = format!("CREATE INDEX IF NOT EXISTS {name}_by_{number} ON {name} ({columns})");
+    for (index, number) in table.indexes.iter().zip(1_u32..) {
+        let on = match index.split_once(" WHERE ") {
+            Some((columns, rows)) => format!("({columns}) WHERE {rows}"),
+            None => format!("({index})"),
+        };
+        let sql = format!("CREATE INDEX IF NOT EXISTS {name}_by_{number} ON {name} {on}");
         database.execute(&sql, &[])?;
     }
     Ok(())

@@ -45,6 +45,7 @@ impl Claim {
     pub fn scaffold(&self) -> Result<PathBuf, ViewsError> {
         let path = self.folder.join("views.building.db");
         remove(&path)?;
+        remove(&beside(&path))?;
         Ok(path)
     }
 
@@ -67,13 +68,18 @@ impl Claim {
     }
 }
 
+/// Where the other half of views is built, beside the one at `path`.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    with(path, ".other")
+}
+
 fn with(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-fn remove(path: &Path) -> Result<(), ViewsError> {
+pub(crate) fn remove(path: &Path) -> Result<(), ViewsError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),

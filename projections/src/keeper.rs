@@ -211,7 +211,25 @@ impl Keeper {
         transaction(self.database.as_mut(), |database| edition::remove(database, edition))
     }
 
-    /// Ends what [`Self::anew`] began: adds indexes and public names.
+    /// Adds the indexes of the tables that [`Self::anew`] made.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    pub fn index(&mut self) -> Result<(), DatabaseError> {
+        let running = &mut self.running;
+        transaction(self.database.as_mut(), |database| {
+            for running in running {
+                for table in running.projection.tables() {
+                    edition::index(database, running.edition.number, table)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends what [`Self::anew`] began, once there are indexes: lets the public names stand for the
+    /// tables.
     ///
     /// # Errors
     ///
@@ -219,9 +237,9 @@ impl Keeper {
     pub fn finish(&mut self) -> Result<(), DatabaseError> {
         let now: Vec<_> = self.running.iter().map(|running| running.edition.clone()).collect();
         transaction(self.database.as_mut(), |database| {
-            for running in &mut self.running {
-                for table in running.projection.tables() {
-                    edition::index(database, running.edition.number, table)?;
+            for edition in &now {
+                for table in &edition.tables {
+                    database.survey(&physical(table, edition.number))?;
                 }
             }
             edition::show(database, &[], &now)?;

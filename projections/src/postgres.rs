@@ -10,6 +10,7 @@ mod reading;
 mod schema;
 mod session;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use postgres::types::ToSql;
@@ -23,7 +24,7 @@ use crate::checkpoint::{Checkpoint, ViewsError};
 use crate::database::{Change, Database, Interrupt, Reader};
 use crate::edition::{self, physical, serving};
 use crate::orders;
-use crate::record::{ColumnDef, Table, names};
+use crate::record::{ColumnDef, Columns, Table, names};
 use crate::rows::DatabaseError;
 use crate::value::{Kind, Value};
 use crate::views::joined::{Dialect, Joined};
@@ -45,7 +46,8 @@ struct Waiting {
     edition: u32,
     table: &'static Table,
     inserts: Vec<Vec<Value>>,
-    updates: Vec<Vec<Value>>,
+    // By which columns change: one statement for each.
+    updates: BTreeMap<Columns, Vec<Vec<Value>>>,
     deletes: Vec<Vec<Value>>,
 }
 
@@ -107,7 +109,7 @@ impl Postgres {
         let same =
             |waiting: &Waiting| waiting.edition == edition && waiting.table.name == table.name;
         if !self.waiting.last().is_some_and(same) {
-            let (inserts, updates, deletes) = (Vec::new(), Vec::new(), Vec::new());
+            let (inserts, updates, deletes) = (Vec::new(), BTreeMap::new(), Vec::new());
             self.waiting.push(Waiting { edition, table, inserts, updates, deletes });
         }
         self.waiting.last_mut()
@@ -121,8 +123,9 @@ impl Postgres {
     ) -> Result<u64, DatabaseError> {
         let all = names(table.columns.iter());
         if rows.len() < COPIED_MIN {
-            let sql = format!("INSERT INTO {name} ({all}) SELECT * FROM {}", unnest(table.columns));
-            return self.at_once(&sql, table.columns, rows);
+            let columns: Vec<_> = table.columns.iter().collect();
+            let sql = format!("INSERT INTO {name} ({all}) SELECT * FROM {}", unnest(&columns));
+            return self.at_once(&sql, columns.len(), rows);
         }
         let sql = format!("COPY {name} ({all}) FROM STDIN (FORMAT binary)");
         let failed = |error: std::io::Error| DatabaseError::Refused(error.to_string());
@@ -144,16 +147,18 @@ impl Postgres {
         &mut self,
         name: &str,
         table: &'static Table,
+        changed: Columns,
         rows: &[Vec<Value>],
     ) -> Result<u64, DatabaseError> {
-        let set = table.columns.iter().skip(table.key).map(|set| format!("{0} = n.{0}", set.name));
+        let set = changed.of(table).map(|set| format!("{0} = n.{0}", set.name));
+        let columns: Vec<_> = table.key_columns().chain(changed.of(table)).collect();
         let sql = format!(
             "UPDATE {name} t SET {} FROM {} WHERE {}",
             set.collect::<Vec<_>>().join(", "),
-            unnest(table.columns),
+            unnest(&columns),
             same_key(table)
         );
-        self.at_once(&sql, table.columns, rows)
+        self.at_once(&sql, columns.len(), rows)
     }
 
     fn delete(
@@ -162,16 +167,16 @@ impl Postgres {
         table: &'static Table,
         keys: &[Vec<Value>],
     ) -> Result<u64, DatabaseError> {
-        let key = key_of(table);
-        let sql = format!("DELETE FROM {name} t USING {} WHERE {}", unnest(key), same_key(table));
-        self.at_once(&sql, key, keys)
+        let key: Vec<_> = table.key_columns().collect();
+        let sql = format!("DELETE FROM {name} t USING {} WHERE {}", unnest(&key), same_key(table));
+        self.at_once(&sql, key.len(), keys)
     }
 
     /// One statement over many rows, handed over column by column.
     fn at_once(
         &mut self,
         sql: &str,
-        columns: &[ColumnDef],
+        columns: usize,
         rows: &[Vec<Value>],
     ) -> Result<u64, DatabaseError> {
         let statement = self.session.prepare(sql)?;
@@ -182,23 +187,19 @@ impl Postgres {
 }
 
 /// The values of rows, column by column.
-fn arrays<'a>(columns: &[ColumnDef], rows: &'a [Vec<Value>]) -> Vec<Vec<Cell<'a>>> {
+fn arrays(columns: usize, rows: &[Vec<Value>]) -> Vec<Vec<Cell<'_>>> {
     let column = |place| rows.iter().filter_map(move |row| row.get(place)).map(Cell).collect();
-    (0..columns.len()).map(column).collect()
+    (0..columns).map(column).collect()
 }
 
 /// Rows as a table `n` that a statement is given, column by column.
-fn unnest(columns: &[ColumnDef]) -> String {
+fn unnest(columns: &[&ColumnDef]) -> String {
     let arrays: Vec<_> = columns
         .iter()
         .zip(1..)
         .map(|(column, n)| format!("${n}::{}[]", schema::type_name(column.kind)))
         .collect();
-    format!("unnest({}) AS n ({})", arrays.join(", "), names(columns.iter()))
-}
-
-fn key_of(table: &'static Table) -> &'static [ColumnDef] {
-    table.columns.get(..table.key).unwrap_or(table.columns)
+    format!("unnest({}) AS n ({})", arrays.join(", "), names(columns.iter().copied()))
 }
 
 fn same_key(table: &'static Table) -> String {
@@ -295,17 +296,17 @@ impl Database for Postgres {
         table: &'static Table,
         keys: &[Vec<Value>],
     ) -> Result<Vec<Vec<Value>>, DatabaseError> {
-        let key = key_of(table);
+        let key: Vec<_> = table.key_columns().collect();
         let all: Vec<_> = table.columns.iter().map(|column| format!("t.{}", column.name)).collect();
         let name = physical(table.name, edition);
         let sql = format!(
             "SELECT {} FROM {} JOIN {name} t ON {}",
             all.join(", "),
-            unnest(key),
+            unnest(&key),
             same_key(table)
         );
         let statement = self.session.prepare(&sql)?;
-        let arrays = arrays(key, keys);
+        let arrays = arrays(key.len(), keys);
         let arrays: Vec<_> = arrays.iter().map(|array| array as &(dyn ToSql + Sync)).collect();
         let (rows, kinds) = (self.session.client.query(&statement, &arrays)?, kinds(table));
         rows.iter().map(|row| cells::values(row, &kinds)).collect()
@@ -324,7 +325,9 @@ impl Database for Postgres {
         let Some(waiting) = self.waiting(edition, table) else { return Ok(()) };
         match change {
             Change::Insert(row) => waiting.inserts.push(row),
-            Change::Update(row) => waiting.updates.push(row),
+            Change::Update { columns, values } => {
+                waiting.updates.entry(columns).or_default().push(values);
+            }
             Change::Delete(key) => waiting.deletes.push(key),
         }
         Ok(())
@@ -338,9 +341,8 @@ impl Database for Postgres {
                 let rows = self.delete(&name, table, &deletes)?;
                 all(table, deletes.len(), rows)?;
             }
-            // A table of nothing but its key has nothing to update.
-            if !updates.is_empty() && table.key < table.columns.len() {
-                let rows = self.update(&name, table, &updates)?;
+            for (columns, updates) in updates {
+                let rows = self.update(&name, table, columns, &updates)?;
                 all(table, updates.len(), rows)?;
             }
             if !inserts.is_empty() {
@@ -349,6 +351,10 @@ impl Database for Postgres {
             }
         }
         Ok(())
+    }
+
+    fn survey(&mut self, name: &str) -> Result<(), DatabaseError> {
+        Ok(self.session.client.batch_execute(&format!("ANALYZE {name}"))?)
     }
 
     fn reader(&mut self) -> &mut dyn Reader {

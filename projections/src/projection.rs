@@ -226,5 +226,5 @@ pub(crate) fn down(count: &mut u32, what: &'static str) -> Result<(), Poison> {
 
 /// The calendar month of a date, as `2014-07`.
 pub(crate) fn month(date: Date) -> String {
-    date.strftime("%Y-%m").to_string()
+    format!("{:04}-{:02}", date.year(), date.month())
 }

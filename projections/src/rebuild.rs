@@ -17,16 +17,19 @@ use crate::checkpoint::ViewsError;
 use crate::database::Place;
 use crate::edition::Role;
 use crate::feed::{Budget, Feed};
-use crate::files::Claim;
+use crate::files::{Claim, beside, remove};
 use crate::keeper::{Keeper, Make};
 use crate::orders::{Order, insert, skips};
 use crate::postgres::{Postgres, Server};
-use crate::projection::Arrived;
+use crate::projection::{Arrived, Projection};
 use crate::sqlite::{Mode, Sqlite};
 use crate::views;
 
 /// What one transaction takes in at most.
 const BUILD: Budget = Budget { events: 20_000, bytes: 24 * 1024 * 1024 };
+
+/// The views that cost about as much to build as all others together.
+const LARGE: [&str; 1] = ["claims"];
 
 /// How a rebuild went, or goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,20 +112,80 @@ fn build_without(
     skipped: &[Order],
 ) -> Result<Progress, ViewsError> {
     let began = Instant::now();
-    let mut database = Box::new(Sqlite::open(path, Mode::Build)?);
-    for order in skipped {
-        insert(database.as_mut(), order)?;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut keeper = Keeper::anew(database, Arc::new(views::all), feed.store())?;
-    let mut progress = read(feed, &runtime, until, &mut tell, |after, events| {
-        keeper.take(after, events, now)?;
-        stopped(&keeper)
-    })?;
-    keeper.finish()?;
+    let (other, store) = (beside(path), feed.store());
+    let begin = |path: &Path, make: Make| {
+        let mut database = Box::new(Sqlite::open(path, Mode::Build)?);
+        for order in skipped {
+            insert(database.as_mut(), order)?;
+        }
+        Keeper::anew(database, make, store)
+    };
+    // A file has one writer: the views are built in two files at once, and put together.
+    let halves = [(path, false), (&*other, true)].map(|(path, large)| {
+        let begin = &begin;
+        move || begin(path, Arc::new(move || half(large)))
+    });
+    let built = at_once(feed, until, now, &mut tell, halves, |keeper| Ok(keeper.index()?));
+    let adopted = built.and_then(|progress| {
+        let mut database = Sqlite::open(path, Mode::Build)?;
+        database.adopt(&other)?;
+        let mut keeper =
+            Keeper::open(Box::new(database), Arc::new(views::all), store, progress.offset)?;
+        keeper.finish()?;
+        Ok(progress)
+    });
+    // Of no use any more, whatever became of it, and removed before the next try anyway.
+    let _ = remove(&other);
+    let mut progress = adopted?;
     progress.took = began.elapsed();
     tell(&progress);
     Ok(progress)
+}
+
+/// The views that cost as much to build as all others, or all others.
+fn half(large: bool) -> Vec<Box<dyn Projection>> {
+    views::all().into_iter().filter(|view| LARGE.contains(&view.name()) == large).collect()
+}
+
+/// Reads the log once for several keepers, each begun, used and ended on a thread of its own.
+fn at_once<B>(
+    feed: &mut dyn Feed,
+    until: Option<u64>,
+    now: Timestamp,
+    tell: &mut dyn FnMut(&Progress),
+    keepers: impl IntoIterator<Item = B>,
+    end: impl Fn(&mut Keeper) -> Result<(), ViewsError> + Sync,
+) -> Result<Progress, ViewsError>
+where
+    B: FnOnce() -> Result<Keeper, ViewsError> + Send,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    thread::scope(|threads| {
+        let (mut takers, mut ends) = (Vec::new(), Vec::new());
+        for begin in keepers {
+            let (taker, batches) = sync_channel::<(u64, Arc<Vec<Arrived>>)>(1);
+            let end = &end;
+            takers.push(taker);
+            ends.push(threads.spawn(move || {
+                let mut keeper = begin()?;
+                for (after, events) in batches {
+                    keeper.take(after, &events, now)?;
+                    stopped(&keeper)?;
+                }
+                end(&mut keeper)
+            }));
+        }
+        let read = read(feed, &runtime, until, tell, |after, events| {
+            // A keeper that stopped takes no more; why, it says at the end.
+            takers.retain(|taker| taker.send((after, Arc::clone(events))).is_ok());
+            Ok(())
+        });
+        drop(takers);
+        for end in ends {
+            end.join().map_err(|_| ViewsError::Files("a view's thread panicked".into()))??;
+        }
+        read
+    })
 }
 
 /// Reads the log batch by batch.
@@ -130,7 +193,7 @@ fn read(
     feed: &mut dyn Feed,
     runtime: &Runtime,
     until: Option<u64>,
-    mut tell: impl FnMut(&Progress),
+    tell: &mut dyn FnMut(&Progress),
     mut take: impl FnMut(u64, &Arc<Vec<Arrived>>) -> Result<(), ViewsError>,
 ) -> Result<Progress, ViewsError> {
     let began = Instant::now();
@@ -178,6 +241,7 @@ fn on_server(
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let (store, head) = (feed.store(), runtime.block_on(feed.head())?);
+    drop(runtime);
     let make: Make = Arc::new(views::all);
     let mut keeper =
         Keeper::open(Box::new(Postgres::open(server)?), Arc::clone(&make), store, head)?;
@@ -185,32 +249,12 @@ fn on_server(
     for name in &names {
         keeper.build_anew(name, head)?;
     }
-    let mut progress = thread::scope(|threads| {
-        let (mut takers, mut ends) = (Vec::new(), Vec::new());
-        for name in &names {
-            let (taker, batches) = sync_channel::<(u64, Arc<Vec<Arrived>>)>(1);
-            let (make, beside) = (keeper.make_only(name), Postgres::beside(server)?);
-            takers.push(taker);
-            ends.push(threads.spawn(move || {
-                let mut keeper = Keeper::open(Box::new(beside), make, store, head)?;
-                for (after, events) in batches {
-                    keeper.take(after, &events, now)?;
-                    stopped(&keeper)?;
-                }
-                Ok::<_, ViewsError>(())
-            }));
-        }
-        let read = read(feed, &runtime, until, &mut tell, |after, events| {
-            // A view that stopped takes no more; why, it says at the end.
-            takers.retain(|taker| taker.send((after, Arc::clone(events))).is_ok());
-            Ok(())
-        });
-        drop(takers);
-        for end in ends {
-            end.join().map_err(|_| ViewsError::Files("a view's thread panicked".into()))??;
-        }
-        read
-    })?;
+    let keepers = names.iter().map(|name| {
+        let make = keeper.make_only(name);
+        move || Keeper::open(Box::new(Postgres::beside(server)?), make, store, head)
+    });
+    let keepers: Vec<_> = keepers.collect();
+    let mut progress = at_once(feed, until, now, &mut tell, keepers, |_| Ok(()))?;
     keeper.refresh(head)?;
     for name in &names {
         keeper.complete(name)?;

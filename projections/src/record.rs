@@ -15,7 +15,8 @@ pub struct Table {
     pub columns: &'static [ColumnDef],
     /// How many columns make up the key.
     pub key: usize,
-    /// Further indexes: lists of columns.
+    /// Further indexes: lists of columns, or of what is computed from one; what stands behind
+    /// `WHERE` says which rows are in it.
     pub indexes: &'static [&'static str],
 }
 
@@ -47,6 +48,43 @@ impl Table {
     }
 }
 
+/// Some of the columns of a table that are not of its key, by their places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Columns(u64);
+
+impl Columns {
+    /// All of them that `table` has.
+    #[must_use]
+    pub fn all(table: &Table) -> Self {
+        Self::chosen(table.columns.iter().skip(table.key).map(|_| true))
+    }
+
+    /// The columns at the places after the key at which `chosen` says so.
+    #[must_use]
+    pub fn chosen(chosen: impl IntoIterator<Item = bool>) -> Self {
+        let bits = chosen.into_iter().zip(0_u32..);
+        let bits = bits.map(|(chosen, place)| u64::from(chosen).checked_shl(place).unwrap_or(0));
+        Self(bits.fold(0, |all, bit| all | bit))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether each column after the key is one of them, in order.
+    pub fn each(self) -> impl Iterator<Item = bool> {
+        (0..u64::BITS).map(move |place| self.0.checked_shr(place).is_some_and(|bits| bits & 1 == 1))
+    }
+
+    /// Those of `table`.
+    pub fn of(self, table: &'static Table) -> impl Iterator<Item = &'static ColumnDef> {
+        let columns = table.columns.iter().skip(table.key).zip(self.each());
+        columns.filter_map(|(column, chosen)| chosen.then_some(column))
+    }
+}
+
 /// The names of columns, with commas between them.
 pub(crate) fn names<'a>(columns: impl Iterator<Item = &'a ColumnDef>) -> String {
     let names: Vec<_> = columns.map(|column| column.name).collect();
@@ -73,6 +111,10 @@ pub trait Record: Clone + Send + Sync + 'static {
     fn key_values(key: &Self::Key) -> Vec<Value>;
     /// The values of the row, in the order of the columns.
     fn values(&self) -> Vec<Value>;
+    /// The columns in which it differs from `before`, a row with the same key.
+    fn changes(&self, before: &Self) -> Columns;
+    /// The values of the key, then those of `columns`.
+    fn values_of(&self, columns: Columns) -> Vec<Value>;
     /// The row of such values.
     ///
     /// # Errors
@@ -146,6 +188,23 @@ macro_rules! record {
                     $($crate::value::Column::to_value(&self.$key),)+
                     $($crate::value::Column::to_value(&self.$column),)*
                 ]
+            }
+
+            fn changes(&self, before: &Self) -> $crate::record::Columns {
+                // Columns are chosen by the bits of a u64.
+                const { assert!(Self::TABLE.columns.len() - Self::TABLE.key <= 64) };
+                let changes: &[bool] = &[$(self.$column != before.$column),*];
+                $crate::record::Columns::chosen(changes.iter().copied())
+            }
+
+            fn values_of(&self, columns: $crate::record::Columns) -> Vec<$crate::value::Value> {
+                let mut values = vec![$($crate::value::Column::to_value(&self.$key)),+];
+                #[allow(unused_mut, unused_variables, reason = "a table may be all key")]
+                let mut chosen = columns.each();
+                $(if chosen.next() == Some(true) {
+                    values.push($crate::value::Column::to_value(&self.$column));
+                })*
+                values
             }
 
             fn from_values(

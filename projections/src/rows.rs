@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::database::Change;
-use crate::record::{Record, Table, Unfit};
+use crate::record::{Columns, Record, Table, Unfit};
 use crate::value::Value;
 
 /// Rows that were not touched since this many others came in are let go of after a commit.
@@ -79,6 +79,8 @@ struct Held<R> {
     // Absent rows are remembered too, until the commit.
     row: Option<R>,
     fate: Fate,
+    // The row as the database has it, if it has one and this one is another.
+    before: Option<Box<R>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +89,41 @@ enum Fate {
     Inserted,
     Updated,
     Deleted,
+}
+
+impl Fate {
+    /// What becomes of a row that is there again: of one that the database has, an update.
+    fn begun_again(self) -> Self {
+        if self == Self::Deleted { Self::Updated } else { Self::Inserted }
+    }
+}
+
+impl<R: Record> Held<R> {
+    /// Keeps the row as the database has it, before its first change; whether this is the first.
+    fn update(&mut self) -> bool {
+        let first = self.fate == Fate::Unchanged && self.row.is_some();
+        if first {
+            self.fate = Fate::Updated;
+            self.before = self.row.clone().map(Box::new);
+        }
+        first
+    }
+
+    /// What the database has to be told about the row, if anything.
+    fn change(&self, key: &R::Key) -> Option<Change> {
+        match (&self.row, self.fate) {
+            (_, Fate::Unchanged) | (None, Fate::Inserted | Fate::Updated) => None,
+            (Some(row), Fate::Inserted) => Some(Change::Insert(row.values())),
+            (Some(row), Fate::Updated | Fate::Deleted) => {
+                let before = self.before.as_ref();
+                let columns =
+                    before.map_or_else(|| Columns::all(R::TABLE), |before| row.changes(before));
+                let update = || Change::Update { columns, values: row.values_of(columns) };
+                (!columns.is_empty()).then(update)
+            }
+            (None, Fate::Deleted) => Some(Change::Delete(R::key_values(key))),
+        }
+    }
 }
 
 impl<R: Record> Default for Rows<R> {
@@ -118,7 +155,7 @@ impl<R: Record> Rows<R> {
                 None => {
                     let values = source.load(R::TABLE, &R::key_values(key))?;
                     let row = values.map(R::from_values).transpose()?;
-                    Held { row, fate: Fate::Unchanged }
+                    Held { row, fate: Fate::Unchanged, before: None }
                 }
             };
             self.recent.insert(key.clone(), held);
@@ -151,9 +188,7 @@ impl<R: Record> Rows<R> {
         source: &mut dyn Source,
     ) -> Result<Option<&mut R>, DatabaseError> {
         let held = self.held(key, source)?;
-        let fresh = held.row.is_some() && held.fate == Fate::Unchanged;
-        if fresh {
-            held.fate = Fate::Updated;
+        if held.update() {
             self.changed.push(key.clone());
         }
         Ok(self.recent.get_mut(key).and_then(|held| held.row.as_mut()))
@@ -171,13 +206,13 @@ impl<R: Record> Rows<R> {
         otherwise: impl FnOnce() -> R,
     ) -> Result<&mut R, DatabaseError> {
         let held = self.held(key, source)?;
-        let before = held.fate;
+        let unchanged = held.fate == Fate::Unchanged;
         if held.row.is_none() {
-            held.fate = if before == Fate::Deleted { Fate::Updated } else { Fate::Inserted };
-        } else if before == Fate::Unchanged {
-            held.fate = Fate::Updated;
+            held.fate = if unchanged { Fate::Inserted } else { held.fate.begun_again() };
+        } else {
+            held.update();
         }
-        if before == Fate::Unchanged {
+        if unchanged {
             self.changed.push(key.clone());
         }
         let gone = || DatabaseError::Refused("a row left memory while it was in use".into());
@@ -194,16 +229,16 @@ impl<R: Record> Rows<R> {
         let key = row.key();
         self.remember(&key);
         let before = self.recent.remove(&key).or_else(|| self.older.remove(&key));
-        let fate = match &before {
-            Some(Held { row: Some(_), .. }) => {
-                self.recent.extend(before.map(|held| (key, held)));
+        let (fate, before) = match before {
+            Some(held @ Held { row: Some(_), .. }) => {
+                self.recent.insert(key, held);
                 return Err(Taken { table: R::TABLE.name });
             }
-            Some(Held { fate: Fate::Deleted, .. }) => Fate::Updated,
-            Some(Held { row: None, .. }) | None => Fate::Inserted,
+            Some(held) => (held.fate.begun_again(), held.before),
+            None => (Fate::Inserted, None),
         };
         self.changed.push(key.clone());
-        self.recent.insert(key, Held { row: Some(row), fate });
+        self.recent.insert(key, Held { row: Some(row), fate, before });
         Ok(())
     }
 
@@ -219,7 +254,10 @@ impl<R: Record> Rows<R> {
     ) -> Result<Option<R>, DatabaseError> {
         let held = self.held(key, source)?;
         let row = held.row.take();
-        if row.is_some() {
+        if let Some(row) = &row {
+            if held.fate == Fate::Unchanged {
+                held.before = Some(Box::new(row.clone()));
+            }
             // A row that the database never saw needs no deletion, only to be forgotten.
             let inserted = held.fate == Fate::Inserted;
             held.fate = if inserted { Fate::Unchanged } else { Fate::Deleted };
@@ -269,13 +307,9 @@ impl<R: Record> Buffer for Rows<R> {
             let Some(held) = self.recent.get(key).or_else(|| self.older.get(key)) else {
                 continue;
             };
-            let change = match (&held.row, held.fate) {
-                (_, Fate::Unchanged) | (None, Fate::Inserted | Fate::Updated) => continue,
-                (Some(row), Fate::Inserted) => Change::Insert(row.values()),
-                (Some(row), Fate::Updated | Fate::Deleted) => Change::Update(row.values()),
-                (None, Fate::Deleted) => Change::Delete(R::key_values(key)),
-            };
-            sink.write(R::TABLE, change)?;
+            if let Some(change) = held.change(key) {
+                sink.write(R::TABLE, change)?;
+            }
         }
         Ok(())
     }
@@ -283,7 +317,7 @@ impl<R: Record> Buffer for Rows<R> {
     fn settle(&mut self) {
         for key in self.changed.drain(..) {
             if let Some(held) = self.recent.get_mut(&key).or_else(|| self.older.get_mut(&key)) {
-                held.fate = Fate::Unchanged;
+                (held.fate, held.before) = (Fate::Unchanged, None);
             }
         }
         if self.recent.len() > ROWS_KEPT {

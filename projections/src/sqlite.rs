@@ -27,6 +27,9 @@ pub const FILE: &str = "views.db";
 /// The oldest SQLite that does not corrupt a file in WAL mode under load.
 const SQLITE_MIN: i32 = 3_051_003;
 
+/// How many rows of an index a survey looks at about, so that it takes no time to speak of.
+const SURVEYED: u32 = 1_000;
+
 /// The file of the views, open for writing.
 pub struct Sqlite {
     connection: Connection,
@@ -75,13 +78,16 @@ impl Sqlite {
                 // from the log.
                 set("synchronous", "NORMAL")?;
                 set("cache_size", "-16384")?;
+                // A page that many commits change goes into the file once, and what commands wait
+                // for is seldom behind it on the disk.
+                set("wal_autocheckpoint", "8000")?;
             }
             Mode::Build => {
                 set("page_size", "8192")?;
                 set("locking_mode", "EXCLUSIVE")?;
                 set("journal_mode", "OFF")?;
                 set("synchronous", "OFF")?;
-                set("cache_size", "-131072")?;
+                set("cache_size", "-65536")?;
             }
         }
         let mut database = Self { connection, statements: HashMap::new(), _claim: None };
@@ -95,6 +101,37 @@ impl Sqlite {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         Ok(Self { connection, statements: HashMap::new(), _claim: None })
+    }
+
+    /// Takes over the tables and editions of the file at `path`, which has others than this one.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`].
+    pub(crate) fn adopt(&mut self, path: &Path) -> Result<(), DatabaseError> {
+        self.connection.execute("ATTACH ? AS other", [path.to_string_lossy()])?;
+        self.begin()?;
+        // Into a table that is as empty as its indexes, SQLite copies rows as they lie.
+        let made = "SELECT sql FROM other.sqlite_schema
+                     WHERE sql IS NOT NULL AND tbl_name NOT IN (?1, ?2) ORDER BY type DESC, name";
+        let tables = "SELECT name FROM other.sqlite_schema
+                       WHERE type = 'table' AND name <> ?2 AND name NOT LIKE 'sqlite_%' ORDER BY name";
+        let own = [edition::TABLE.name, orders::TABLE.name];
+        for sql in self.texts(made, own)? {
+            self.connection.execute_batch(&sql)?;
+        }
+        for table in self.texts(tables, own)? {
+            let sql = format!("INSERT INTO main.{table} SELECT * FROM other.{table}");
+            self.connection.execute_batch(&sql)?;
+        }
+        self.commit()?;
+        Ok(self.connection.execute_batch("DETACH other")?)
+    }
+
+    fn texts(&self, sql: &str, with: [&str; 2]) -> Result<Vec<String>, DatabaseError> {
+        let mut statement = self.connection.prepare(sql)?;
+        let texts = statement.query_map(with, |row| row.get(0))?;
+        Ok(texts.collect::<Result<_, _>>()?)
     }
 
     fn lay_out(&mut self) -> Result<(), ViewsError> {
@@ -112,7 +149,11 @@ impl Sqlite {
         Ok(())
     }
 
-    fn statements(&mut self, edition: u32, table: &'static Table) -> (&Connection, &Statements) {
+    fn statements(
+        &mut self,
+        edition: u32,
+        table: &'static Table,
+    ) -> (&Connection, &mut Statements) {
         let statements = self.statements.entry((edition, table.name));
         let statements = statements.or_insert_with(|| Statements::of(edition, table));
         (&self.connection, statements)
@@ -201,9 +242,9 @@ impl Database for Sqlite {
     ) -> Result<(), DatabaseError> {
         let (connection, statements) = self.statements(edition, table);
         let (sql, values) = match &change {
-            Change::Insert(row) => (&statements.insert, row),
-            Change::Update(row) => (&statements.update, row),
-            Change::Delete(key) => (&statements.delete, key),
+            Change::Insert(row) => (statements.insert.as_str(), row),
+            Change::Update { columns, values } => (statements.update(*columns), values),
+            Change::Delete(key) => (statements.delete.as_str(), key),
         };
         match connection.prepare_cached(sql)?.execute(params_from_iter(values))? {
             1 => Ok(()),
@@ -217,6 +258,11 @@ impl Database for Sqlite {
 
     fn flush(&mut self) -> Result<(), DatabaseError> {
         Ok(())
+    }
+
+    fn survey(&mut self, name: &str) -> Result<(), DatabaseError> {
+        let sql = format!("PRAGMA analysis_limit = {SURVEYED}; ANALYZE {name}");
+        Ok(self.connection.execute_batch(&sql)?)
     }
 
     fn reader(&mut self) -> &mut dyn Reader {

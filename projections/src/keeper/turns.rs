@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Keeper, Make, transaction};
 use crate::checkpoint::{Failure, ViewsError};
-use crate::edition::{self, Edition, Role};
+use crate::edition::{self, Edition, Role, physical};
 use crate::rows::DatabaseError;
 
 /// Why an edition does not take its turn.
@@ -133,7 +133,8 @@ impl Keeper {
         for running in self.running.iter_mut().filter(|running| is(&running.edition)) {
             for table in running.projection.tables() {
                 transaction(self.database.as_mut(), |database| {
-                    edition::index(database, running.edition.number, table)
+                    edition::index(database, running.edition.number, table)?;
+                    database.survey(&physical(table.name, running.edition.number))
                 })?;
             }
         }

@@ -19,6 +19,8 @@ record! {
     columns {
         /// What is in it.
         sweets: u32,
+        /// Whether it is open.
+        open: bool,
     }
 }
 
@@ -50,10 +52,13 @@ impl Sink for Shelf {
                 let before = self.rows.insert(row[..1].to_vec(), row);
                 if before.is_none() { Ok(()) } else { Err(refused("it is there")) }
             }
-            Change::Update(row) => {
-                self.done.push(format!("update {row:?}"));
-                let before = self.rows.insert(row[..1].to_vec(), row);
-                before.map(|_| ()).ok_or_else(|| refused("it is not there"))
+            Change::Update { columns, values } => {
+                self.done.push(format!("update {values:?}"));
+                let row = self.rows.get_mut(&values[..1]);
+                let row = row.ok_or_else(|| refused("it is not there"))?;
+                let changed = row.iter_mut().skip(1).zip(columns.each()).filter(|(_, is)| *is);
+                changed.zip(&values[1..]).for_each(|((cell, _), value)| *cell = value.clone());
+                Ok(())
             }
             Change::Delete(key) => {
                 self.done.push(format!("delete {key:?}"));
@@ -64,7 +69,7 @@ impl Sink for Shelf {
 }
 
 fn jar(label: &str, sweets: u32) -> Jar {
-    Jar { label: label.into(), sweets }
+    Jar { label: label.into(), sweets, open: false }
 }
 
 fn key(label: &str) -> (String,) {
@@ -84,7 +89,7 @@ fn a_row_that_changes_often_is_written_once_and_read_at_most_once() {
     for _ in 0..5 {
         rows.edit(&key("a"), &mut shelf).unwrap().unwrap().sweets += 1;
     }
-    assert_eq!(commit(&mut rows, &mut shelf), [r#"insert [Text("a"), Integer(6)]"#]);
+    assert_eq!(commit(&mut rows, &mut shelf), [r#"insert [Text("a"), Integer(6), Integer(0)]"#]);
     rows.forget();
     for _ in 0..5 {
         rows.edit(&key("a"), &mut shelf).unwrap().unwrap().sweets += 1;
@@ -92,6 +97,26 @@ fn a_row_that_changes_often_is_written_once_and_read_at_most_once() {
     assert_eq!(commit(&mut rows, &mut shelf), [r#"update [Text("a"), Integer(11)]"#]);
     assert_eq!(shelf.loads, 1);
     assert_eq!(commit(&mut rows, &mut shelf), Vec::<String>::new());
+}
+
+#[test]
+fn of_a_row_that_changed_only_what_changed_is_written() {
+    let (mut rows, mut shelf) = (Rows::default(), Shelf::default());
+    rows.create(jar("a", 1)).unwrap();
+    commit(&mut rows, &mut shelf);
+    rows.edit(&key("a"), &mut shelf).unwrap().unwrap().open = true;
+    assert_eq!(commit(&mut rows, &mut shelf), [r#"update [Text("a"), Integer(1)]"#]);
+    let row = rows.edit(&key("a"), &mut shelf).unwrap().unwrap();
+    (row.sweets, row.open) = (5, false);
+    assert_eq!(commit(&mut rows, &mut shelf), [r#"update [Text("a"), Integer(5), Integer(0)]"#]);
+    let row = rows.edit(&key("a"), &mut shelf).unwrap().unwrap();
+    row.sweets += 1;
+    row.sweets -= 1;
+    assert_eq!(commit(&mut rows, &mut shelf), Vec::<String>::new());
+    let row = rows.edit_or(&key("a"), &mut shelf, || jar("a", 9)).unwrap();
+    row.sweets += 1;
+    assert_eq!(commit(&mut rows, &mut shelf), [r#"update [Text("a"), Integer(6)]"#]);
+    assert_eq!(shelf.rows[&vec![Value::Text("a".into())]], jar("a", 6).values());
 }
 
 #[test]

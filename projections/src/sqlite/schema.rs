@@ -1,9 +1,10 @@
 //! The tables of the views as SQLite has them, each column with its meaning beside it.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::edition::physical;
-use crate::record::{ColumnDef, Table, names};
+use crate::record::{ColumnDef, Columns, Table, names};
 use crate::value::Kind;
 use crate::views::joined::{Dialect, Joined};
 
@@ -55,30 +56,41 @@ fn comment(about: &str) -> String {
 pub(super) struct Statements {
     pub(super) select: String,
     pub(super) insert: String,
-    pub(super) update: String,
     pub(super) delete: String,
+    // By what changes: an update that names a column writes its indexes anew, changed or not.
+    updates: HashMap<Columns, String>,
+    name: String,
+    table: &'static Table,
 }
 
 impl Statements {
     pub(super) fn of(edition: u32, table: &'static Table) -> Self {
-        let all = names(table.columns.iter());
-        let found: Vec<_> =
-            table.key_columns().zip(1..).map(|(key, n)| format!("{} = ?{n}", key.name)).collect();
-        let found = found.join(" AND ");
+        let (all, found) = (names(table.columns.iter()), found(table));
         let places: Vec<_> = (1..=table.columns.len()).map(|n| format!("?{n}")).collect();
-        let changes: Vec<_> = table
-            .columns
-            .iter()
-            .zip(1..)
-            .skip(table.key)
-            .map(|(column, n)| format!("{} = ?{n}", column.name))
-            .collect();
         let name = physical(table.name, edition);
         Self {
             select: format!("SELECT {all} FROM {name} WHERE {found}"),
             insert: format!("INSERT INTO {name} ({all}) VALUES ({})", places.join(", ")),
-            update: format!("UPDATE {name} SET {} WHERE {found}", changes.join(", ")),
             delete: format!("DELETE FROM {name} WHERE {found}"),
+            updates: HashMap::new(),
+            name,
+            table,
         }
     }
+
+    /// The statement that changes these columns of a row.
+    pub(super) fn update(&mut self, columns: Columns) -> &str {
+        let (name, table) = (&self.name, self.table);
+        self.updates.entry(columns).or_insert_with(|| {
+            let places = table.key.saturating_add(1)..;
+            let set = columns.of(table).zip(places).map(|(own, n)| format!("{} = ?{n}", own.name));
+            let set = set.collect::<Vec<_>>().join(", ");
+            format!("UPDATE {name} SET {set} WHERE {}", found(table))
+        })
+    }
+}
+
+fn found(table: &'static Table) -> String {
+    let found = table.key_columns().zip(1..).map(|(key, n)| format!("{} = ?{n}", key.name));
+    found.collect::<Vec<_>>().join(" AND ")
 }

@@ -21,7 +21,10 @@ fn every_table_and_column_says_what_it_holds() {
             assert!(!column.about.trim().is_empty(), "{}.{}", table.name, column.name);
         }
         for index in table.indexes {
-            for column in index.split(", ") {
+            let columns = index.split(" WHERE ").next().unwrap();
+            // Of what is computed from a column, that column.
+            let columns = columns.replace("coalesce(", "").replace(", '9999-12-31')", "");
+            for column in columns.split(", ") {
                 assert!(table.column(column).is_some(), "{}.{column}", table.name);
             }
         }

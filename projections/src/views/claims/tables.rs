@@ -162,8 +162,11 @@ record! {
         revision: u64,
     }
     index {
-        "queue, claim", "queue, filed_on, claim", "unit, filed_on, claim", "member, filed_on",
-        "cover", "case_id", "state, filed_on, claim", "plan, filed_on, claim", "filed_on, claim"
+        "queue, claim WHERE queue IS NOT NULL", "queue, filed_on, claim WHERE queue IS NOT NULL",
+        "queue, moved_on, claim WHERE queue IS NOT NULL",
+        "queue, coalesce(due_on, '9999-12-31'), claim WHERE queue IS NOT NULL",
+        "unit, filed_on, claim", "member, filed_on", "cover", "case_id", "state, filed_on, claim",
+        "plan, filed_on, claim", "filed_on, claim"
     }
 }
 
