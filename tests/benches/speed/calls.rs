@@ -19,6 +19,7 @@ use huzhu_grpc::server::{self, Config};
 use huzhu_grpc::simulate::{Plan, Setting, simulate};
 use huzhu_store::embedded::EmbeddedStore;
 use huzhu_store::engine::{Engine, Limits, streams};
+use huzhu_store::port::Position;
 use jiff::civil::date;
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
@@ -33,6 +34,8 @@ const IN_FLIGHT: [usize; 4] = [1, 8, 64, 256];
 const ROUNDS: u32 = 3;
 /// How long the service is left alone until it has nothing left to do.
 const QUIET: Duration = Duration::from_secs(3);
+/// How many paced calls are under way at most: then the service is later than their pace.
+const PACED_MAX: usize = 256;
 const PLAN: Plan = Plan { seed: 1, members: 4_000, months: 0 };
 
 /// Measures with so many calls under way, or with few to many where nothing is asked for.
@@ -101,7 +104,7 @@ fn tell(
 
 /// A city whose members are enrolled, and nothing has happened yet: the members who have a cover of
 /// the free plan, and the cover. Those who are not insured have none.
-async fn enrol(folder: &std::path::Path) -> Vec<(u32, CoverId)> {
+pub(crate) async fn enrol(folder: &std::path::Path) -> Vec<(u32, CoverId)> {
     let clock = Clock::system();
     let store = EmbeddedStore::open(folder, move || clock.now()).unwrap();
     let residents = Arc::new(ResidentHasher::open(folder).unwrap());
@@ -121,7 +124,7 @@ async fn enrol(folder: &std::path::Path) -> Vec<(u32, CoverId)> {
 }
 
 /// What calls the service and the echo, each over one connection.
-struct Caller {
+pub(crate) struct Caller {
     echo: ClaimServiceClient<Channel>,
     covers: Vec<String>,
     /// The unit of the member who has the cover.
@@ -135,7 +138,11 @@ struct Caller {
 }
 
 impl Caller {
-    async fn new(service: &server::Running, echo: SocketAddr, covers: &[(u32, CoverId)]) -> Self {
+    pub(crate) async fn new(
+        service: &server::Running,
+        echo: SocketAddr,
+        covers: &[(u32, CoverId)],
+    ) -> Self {
         let setting = Setting::of(&PLAN).unwrap();
         let desks =
             Desks::connect(format!("http://{}", service.address), &service.key).await.unwrap();
@@ -157,7 +164,7 @@ impl Caller {
         }
     }
 
-    async fn warm_up(&mut self) {
+    pub(crate) async fn warm_up(&mut self) {
         self.echo(64, 2_000).await;
         self.file(64, 1_000).await;
         self.pass(64, 1_000).await;
@@ -189,6 +196,29 @@ impl Caller {
         self.waiting.extend(filed);
         self.filed += count;
         samples
+    }
+
+    /// Files `count` claims, `rate` of them a second whatever becomes of them; when each was
+    /// acknowledged, and the offset of its last event.
+    pub(crate) async fn paced(&mut self, rate: u32, count: u32) -> Vec<(Instant, u64)> {
+        let first = self.filed;
+        self.filed += usize::try_from(count).unwrap();
+        let begun = Instant::now();
+        let calls = (0..count).map(|place| {
+            let number = first + usize::try_from(place).unwrap();
+            let member = number % self.covers.len();
+            let clerk = &self.desks[self.units[member]].0;
+            let (mut claims, request) =
+                (clerk.claims(), clerk.request(claim(&self.covers[member], number)));
+            async move {
+                let due = begun + Duration::from_secs(1) * place / rate;
+                tokio::time::sleep_until(due.into()).await;
+                let receipt = claims.file_claim(request).await.unwrap().into_inner().receipt;
+                let position: Position = receipt.unwrap().position.parse().unwrap();
+                (Instant::now(), position.offset)
+            }
+        });
+        futures::stream::iter(calls).buffer_unordered(PACED_MAX).collect().await
     }
 
     async fn pass(&mut self, in_flight: usize, count: usize) -> Samples {

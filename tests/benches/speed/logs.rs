@@ -36,7 +36,7 @@ pub(crate) fn measure(report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let begun = Instant::now();
-    let events = runtime.block_on(generate(folder.path()));
+    let events = runtime.block_on(generate(folder.path(), asked("HUZHU_BENCH_EVENTS", 1_000_000)));
     report.figure("events recorded by the generator", events, "events", None);
     let recorded = rate(usize::try_from(events).unwrap(), begun.elapsed());
     report.figure("generator, in process, durable", recorded, "events/s", None);
@@ -59,12 +59,13 @@ pub(crate) fn measure(report: &mut Report) {
     });
 }
 
-async fn generate(folder: &Path) -> u64 {
+/// Writes a log of about so many events; how many they are.
+pub(crate) async fn generate(folder: &Path, events: u32) -> u64 {
     let clock = Clock::system();
     let store = EmbeddedStore::open(folder, move || clock.now()).unwrap();
     let residents = Arc::new(ResidentHasher::open(folder).unwrap());
     let engine = Engine::open(Arc::new(store.clone()), Limits::default()).await.unwrap();
-    let members = (asked("HUZHU_BENCH_EVENTS", 1_000_000) / EVENTS_A_MEMBER).max(100);
+    let members = (events / EVENTS_A_MEMBER).max(100);
     let plan = Plan { seed: 1, members, months: 12 };
     let counted = store.clone();
     let tell = |part: &str, _: &_| eprintln!("{part}: {} events", counted.statistics().events);
@@ -95,13 +96,13 @@ fn build_views(report: &mut Report, folder: &Path) {
 }
 
 /// What the other process does: says the rate and the peak.
-pub(crate) fn rebuild_here(folder: &Path) {
+pub(crate) fn rebuild_here(folder: &Path, views: Option<&str>) {
     let clock = Clock::system();
     let now = clock.now();
     let store = EmbeddedStore::open(folder, move || clock.now()).unwrap();
     let mut feed = EmbeddedFeed::new(&store).unwrap();
-    let progress =
-        rebuild(&Place::Folder(folder.to_owned()), &mut feed, None, now, |_| {}).unwrap();
+    let place = Place::of(folder, views).unwrap();
+    let progress = rebuild(&place, &mut feed, None, now, |_| {}).unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.and_then(|line| line.split_whitespace().next()).unwrap_or("0");

@@ -3,8 +3,8 @@
 //!
 //! `HUZHU_BENCH_EVENTS` says how long the log is about (1,000,000), `HUZHU_BENCH_CALLS` how many
 //! calls each round of a measurement makes per caller at most. An argument picks one part: `calls`,
-//! with the numbers in flight to try if not all, `logs`, `node`, or `cluster` (with the feature of that
-//! name). A miss is told, never a failure.
+//! with the numbers in flight to try if not all, `logs`, `node`, `views` (which says more of itself), or
+//! `cluster` (with the feature of that name). A miss is told, never a failure.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,6 +25,7 @@ mod logs;
 mod node;
 mod processor;
 mod report;
+mod views;
 
 use report::Report;
 
@@ -34,13 +35,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if let Some(place) = arguments.iter().position(|argument| argument == "--rebuild") {
-        logs::rebuild_here(arguments[place + 1].as_ref());
-        return;
+    // What a part does in a process of its own.
+    if let [_, part, folder, url @ ..] = &arguments[..] {
+        let url = url.first().map(String::as_str);
+        match part.as_str() {
+            "--rebuild" => return logs::rebuild_here(folder.as_ref(), url),
+            "--bare" => return views::bare_here(folder.as_ref(), url),
+            _ => {}
+        }
     }
     let mut report = Report::default();
     let chosen = |part: &str| {
-        let parts = ["calls", "logs", "node", "cluster"];
+        let parts = ["calls", "logs", "node", "views", "cluster"];
         arguments.iter().any(|argument| argument == part)
             || !arguments.iter().any(|argument| parts.contains(&argument.as_str()))
     };
@@ -54,6 +60,9 @@ fn main() {
     }
     if chosen("node") {
         node::measure(&mut report);
+    }
+    if chosen("views") {
+        views::measure(&mut report, arguments.iter().any(|argument| argument == "lag"));
     }
     #[cfg(feature = "cluster")]
     if chosen("cluster") {
