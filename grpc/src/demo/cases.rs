@@ -291,10 +291,26 @@ async fn pay(world: &World, approved: usize) -> Result<(Vec<String>, String), De
             done("correction", finance.payouts().correct_payout(finance.request(request)).await)?;
         position = corrected.receipt.map(|receipt| receipt.position).unwrap_or_default();
     }
-    let request = query::ListBatchesRequest { page_size: 10, ..Default::default() };
-    let last = done("batches", finance.queries().list_batches(finance.request(request)).await)?;
-    let position = last.freshness.map(|freshness| freshness.position).unwrap_or_default();
+    let position = paid(&finance, approved).await?;
     Ok((batches, position))
+}
+
+/// Where the views stand once they show as many claims as are `wanted` as paid: a claim records its
+/// payment right behind the bank's answer.
+async fn paid(finance: &Desk, wanted: usize) -> Result<String, DemoError> {
+    for _ in 0..100 {
+        let request = query::ListClaimsRequest {
+            page_size: 1_000,
+            state: query::ClaimState::Paid.into(),
+            ..Default::default()
+        };
+        let paid = done("claims", finance.queries().list_claims(finance.request(request)).await)?;
+        if paid.claims.len() >= wanted {
+            return Ok(paid.freshness.map(|freshness| freshness.position).unwrap_or_default());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(DemoError::System(format!("the views never showed {wanted} claims as paid")))
 }
 
 /// The payouts that are due, once the view shows as many as are `wanted`: a payout is recorded
