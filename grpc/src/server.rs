@@ -264,7 +264,7 @@ impl Serving {
         let place = Place::of(&config.data, config.views.as_deref()).map_err(unfit)?;
         let clock: huzhu_projections::worker::Clock = Arc::new(move || clock.now());
         let views = Views::start(place.clone(), log.feed()?, clock).await.map_err(unfit)?;
-        let queries = Queries::new(place, views.watch(), READERS);
+        let queries = Queries::new(place, views.progress(), READERS);
         let (newsroom, watches) = watch::open(log.port(), queries.clone(), config.heartbeat);
         let context = Context {
             engine,
@@ -296,7 +296,7 @@ impl Serving {
             metrics_listener,
             metrics.clone(),
             log.clone(),
-            views.watch(),
+            views.progress().watch(),
             config.clock.clone(),
             stopped.clone(),
         ));
@@ -307,7 +307,7 @@ impl Serving {
         for (service, _) in table::served() {
             health.set_service_status(*service, ServingStatus::Serving).await;
         }
-        beside.spawn(monitoring::show_views(health.clone(), views.watch()));
+        beside.spawn(monitoring::show_views(health.clone(), views.progress().watch()));
         let bounds = Bounds {
             in_flight_max: config.in_flight_max,
             deadline: config.deadline,

@@ -31,13 +31,13 @@ use crate::record::{Record, names};
 use crate::rows::DatabaseError;
 use crate::snapshot::Snapshot;
 use crate::value::{Kind, Value};
-use crate::worker::{Late, Status, reached};
+use crate::worker::{Late, Progress, Status};
 
 /// Reads views. Cheap to clone.
 #[derive(Clone)]
 pub struct Queries {
     pool: Arc<Pool>,
-    status: watch::Receiver<Arc<Status>>,
+    progress: Progress,
 }
 
 /// What an answer has to reflect, and by when it has to be given.
@@ -109,24 +109,24 @@ pub trait Filter: Send + Sync {
 }
 
 impl Queries {
-    /// Reads the views in `place`, as far as `status` says they are.
+    /// Reads the views in `place`, as far as `progress` says they are.
     ///
     /// `readers` questions are answered at a time; others wait within their deadlines.
     #[must_use]
-    pub fn new(place: Place, status: watch::Receiver<Arc<Status>>, readers: usize) -> Self {
-        Self { pool: Arc::new(Pool::new(place, readers)), status }
+    pub fn new(place: Place, progress: Progress, readers: usize) -> Self {
+        Self { pool: Arc::new(Pool::new(place, readers)), progress }
     }
 
     /// Where the views are.
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.status.borrow())
+        self.progress.status()
     }
 
     /// Where the views are, as it changes.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<Status>> {
-        self.status.clone()
+        self.progress.watch()
     }
 
     /// One row.
@@ -169,7 +169,7 @@ impl Queries {
         wish: Wish,
     ) -> Result<Snapshot, QueryError> {
         if let Some(position) = wish.at_least {
-            reached(&mut self.status.clone(), names, position, wish.deadline).await?;
+            self.progress.reached(names, position, wish.deadline).await?;
         }
         Snapshot::open(self.pool.place(), selects, wish.deadline).await
     }
@@ -182,7 +182,7 @@ impl Queries {
         read: impl FnOnce(&mut dyn Reader) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<Answer<T>, QueryError> {
         if let Some(position) = wish.at_least {
-            reached(&mut self.status.clone(), names, position, wish.deadline).await?;
+            self.progress.reached(names, position, wish.deadline).await?;
         }
         self.pool
             .run(wish.deadline, move |views, checkpoints| {

@@ -1,10 +1,11 @@
 //! The worker: a thread that reads the log and keeps the views, as long as the program runs.
 //!
 //! It takes what is there: one event when the views are live, thousands when they are behind. While
-//! events keep coming it lets some gather first, since a transaction costs more than an event. A
-//! database or log that does not answer is asked again, ever more slowly; an event that a view
+//! events keep coming it lets some gather first, since a transaction costs more than an event; unless
+//! somebody waits for them. A database or log that does not answer is asked again, ever more slowly; an event that a view
 //! cannot take stops that view alone.
 
+mod progress;
 mod work;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use self::work::Worker;
+pub use self::progress::{Late, Progress};
+use self::work::{Rest, Worker};
 use crate::checkpoint::{Checkpoint, ViewsError};
 use crate::database::Place;
 use crate::edition::Edition;
@@ -51,7 +53,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Views that are being kept. Dropping it ends the worker.
 pub struct Views {
-    status: watch::Receiver<Arc<Status>>,
+    progress: Progress,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -81,15 +83,25 @@ impl Views {
         feed: Box<dyn Feed>,
         clock: Clock,
     ) -> Result<Self, ViewsError> {
+        Self::start_resting(Rest::default(), make, place, feed, clock).await
+    }
+
+    async fn start_resting(
+        rest: Rest,
+        make: Make,
+        place: Place,
+        feed: Box<dyn Feed>,
+        clock: Clock,
+    ) -> Result<Self, ViewsError> {
         let (stop, stopped) = watch::channel(false);
         let (ready, opened) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("views".into()).spawn(move || {
             stand_back();
-            match Worker::open(make, place, feed, clock, runtime, stopped) {
+            match Worker::open(make, place, feed, clock, rest, runtime, stopped) {
                 Ok(worker) => {
                     // Who started it may have gone; then the worker ends at once.
-                    let _ = ready.send(Ok(worker.watch()));
+                    let _ = ready.send(Ok(worker.progress()));
                     worker.work();
                 }
                 Err(error) => {
@@ -97,22 +109,22 @@ impl Views {
                 }
             }
         })?;
-        let status = opened
+        let progress = opened
             .await
             .map_err(|_| ViewsError::Files("the worker ended before it began".into()))??;
-        Ok(Self { status, stop, thread: Some(thread) })
+        Ok(Self { progress, stop, thread: Some(thread) })
     }
 
     /// Where the views are.
     #[must_use]
     pub fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.status.borrow())
+        self.progress.status()
     }
 
-    /// Where the views are, as it changes.
+    /// Where the views are, for whoever follows them or waits for them.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Arc<Status>> {
-        self.status.clone()
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// Waits until every view that goes on reflects `position`.
@@ -124,7 +136,7 @@ impl Views {
         let names: Vec<_> =
             self.status().checkpoints.iter().map(|view| view.projection.clone()).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        reached(&mut self.watch(), &names, position, deadline).await
+        self.progress.reached(&names, position, deadline).await
     }
 
     /// Ends the worker after the batch in hand.
@@ -145,82 +157,6 @@ impl Drop for Views {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Why views do not reflect a position yet.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Late {
-    /// They did not get there in time.
-    #[error("the view {view} is at {at}, not yet at {wanted}")]
-    Behind {
-        /// Which view.
-        view: String,
-        /// Where it is.
-        at: u64,
-        /// Where it should be.
-        wanted: u64,
-    },
-    /// The view stands still before it.
-    #[error("the view {view} stands still at {at}, before {wanted}")]
-    Stopped {
-        /// Which view.
-        view: String,
-        /// Where it is.
-        at: u64,
-        /// Where it should be.
-        wanted: u64,
-    },
-    /// The position is of another log.
-    #[error(transparent)]
-    OtherStore(#[from] huzhu_store::port::OtherStore),
-    /// Nobody keeps the views any more.
-    #[error("the views are not kept any more")]
-    Ended,
-}
-
-/// Waits until the views `names` reflect `position`.
-///
-/// # Errors
-///
-/// [`Late`].
-pub async fn reached(
-    status: &mut watch::Receiver<Arc<Status>>,
-    names: &[&str],
-    position: Position,
-    deadline: Instant,
-) -> Result<(), Late> {
-    let store = status.borrow().store;
-    let wanted = position.within(store)?;
-    let mut behind = None;
-    let there = async {
-        loop {
-            let verdict = verdict(&status.borrow_and_update(), names, wanted);
-            match verdict {
-                Ok(()) => return Ok(()),
-                Err(late @ Late::Behind { .. }) => behind = Some(late),
-                Err(late) => return Err(late),
-            }
-            status.changed().await.map_err(|_| Late::Ended)?;
-        }
-    };
-    match tokio::time::timeout_at(deadline, there).await {
-        Ok(answer) => answer,
-        Err(_) => Err(behind.unwrap_or(Late::Ended)),
-    }
-}
-
-fn verdict(status: &Status, names: &[&str], wanted: u64) -> Result<(), Late> {
-    let wants = |view: &&Checkpoint| names.contains(&view.projection.as_str());
-    for view in status.checkpoints.iter().filter(wants) {
-        let (name, at) = (view.projection.clone(), view.offset);
-        if at < wanted {
-            return Err(match view.failure {
-                Some(_) => Late::Stopped { view: name, at, wanted },
-                None => Late::Behind { view: name, at, wanted },
-            });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

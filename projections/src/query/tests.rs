@@ -54,7 +54,8 @@ fn world(history: &History) -> World {
     };
     let (told, status) = watch::channel(Arc::new(status));
     drop(told);
-    let queries = Queries::new(Place::Folder(folder.path().to_owned()), status, 2);
+    let progress = Progress::new(status, Arc::default());
+    let queries = Queries::new(Place::Folder(folder.path().to_owned()), progress, 2);
     World { _folder: folder, queries, head: Position { store: STORE, offset } }
 }
 

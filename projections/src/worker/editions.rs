@@ -103,7 +103,7 @@ async fn start(make: Make, place: &Place, store: &Arc<MemoryStore>) -> Views {
 }
 
 async fn until(views: &Views, wanted: impl Fn(&Status) -> bool) -> Arc<Status> {
-    let mut status = views.watch();
+    let mut status = views.progress().watch();
     let there = status.wait_for(|status| wanted(status));
     let there = tokio::time::timeout(PATIENCE, there).await;
     let status = there.unwrap_or_else(|_| panic!("not in time: {:?}", views.status()));

@@ -68,6 +68,21 @@ async fn the_views_follow_the_log_across_restarts() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_the_views_ends_the_workers_rest() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), store());
+    let (hour, feed) = (Duration::from_hours(1), PortFeed::new(Arc::clone(&store) as Arc<_>));
+    let rest = Rest { usual: hour, in_a_rush: hour };
+    let make: Make = Arc::new(views::all);
+    let views =
+        Views::start_resting(rest, make, place(folder.path()), Box::new(feed), clock()).await;
+    let views = views.unwrap();
+    for append in year(SMALL).appends().take(20) {
+        let appended = store.append(vec![append]).await.unwrap().pop().unwrap();
+        views.reflect(appended.position, soon()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_in_time_is_told_with_its_place() {
     let (folder, store) = (tempfile::tempdir().unwrap(), store());
     let views = start(folder.path(), &store).await;
@@ -91,10 +106,10 @@ async fn a_view_that_stands_still_is_told_at_once_and_the_others_go_on() {
         head = store.append(vec![append]).await.unwrap().pop().map(|done| done.position);
     }
     let views = start(folder.path(), &store).await;
-    let mut status = views.watch();
-    let stopped = reached(&mut status, &["members"], head.unwrap(), soon()).await;
+    let progress = views.progress();
+    let stopped = progress.reached(&["members"], head.unwrap(), soon()).await;
     assert!(matches!(stopped, Err(Late::Stopped { .. })), "{stopped:?}");
-    reached(&mut status, &["claims", "payouts"], head.unwrap(), soon()).await.unwrap();
+    progress.reached(&["claims", "payouts"], head.unwrap(), soon()).await.unwrap();
     let status = views.status();
     let view = status.checkpoints.iter().find(|view| view.projection == "members").unwrap();
     assert_eq!(view.failure.as_ref().unwrap().since, time(5));
@@ -120,7 +135,7 @@ async fn lag_is_known_while_there_is_one() {
     let head = store.head().await.unwrap().unwrap();
     let views = start(folder.path(), &store).await;
     views.reflect(head, soon()).await.unwrap();
-    let mut status = views.watch();
+    let mut status = views.progress().watch();
     let caught_up = status.wait_for(|status| status.behind_since.is_none());
     tokio::time::timeout_at(soon(), caught_up).await.unwrap().unwrap();
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
-use super::{Clock, Status};
+use super::{Clock, Progress, Status};
 use crate::checkpoint::{Failure, ViewsError};
 use crate::database::{Place, Reader};
 use crate::edition::{Edition, Role, editions};
@@ -27,10 +27,23 @@ const BEHIND: Budget = Budget { events: 16_000, bytes: 16 * 1024 * 1024 };
 /// What is built at a time.
 const SLICE: Budget = Budget { events: 5_000, bytes: 8 * 1024 * 1024 };
 
-/// A batch of more events than one command is likely to make was made by many callers, and more is
-/// on its way: then the worker rests for a moment, which no reader notices.
-const BUSY_EVENTS: usize = 8;
-const REST: Duration = Duration::from_millis(20);
+/// In a rush come at least so many events a second.
+const RUSH: u128 = 10_000;
+
+/// How long events gather between two transactions while more keep coming, since a transaction costs
+/// more than an event. Whoever waits for a position ends the rest.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    pub(super) usual: Duration,
+    /// Those who submit a rush want the processors, and many changes of a row become one.
+    pub(super) in_a_rush: Duration,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self { usual: Duration::from_millis(20), in_a_rush: Duration::from_millis(250) }
+    }
+}
 
 /// The first wait after a failure; it doubles up to [`BACK_OFF_MAX`].
 const BACK_OFF: Duration = Duration::from_millis(50);
@@ -51,6 +64,10 @@ pub(super) struct Worker {
     runtime: Runtime,
     told: watch::Sender<Arc<Status>>,
     stopped: watch::Receiver<bool>,
+    // Somebody waits for the views.
+    wanted: Arc<Notify>,
+    // When the last batch was taken in.
+    taken: Instant,
     // None while another process keeps the views.
     keeper: Option<Keeper>,
     reader: Option<Box<dyn Reader>>,
@@ -58,6 +75,7 @@ pub(super) struct Worker {
     // When somebody last looked whether people ask for something.
     looked: Option<Instant>,
     budget: Budget,
+    rest: Rest,
     head: u64,
     // Since when editions are being built, and from which offset.
     building: Option<(Instant, u64)>,
@@ -76,6 +94,7 @@ impl Worker {
         place: Place,
         feed: Box<dyn Feed>,
         clock: Clock,
+        rest: Rest,
         runtime: Runtime,
         stopped: watch::Receiver<bool>,
     ) -> Result<Self, ViewsError> {
@@ -98,11 +117,14 @@ impl Worker {
             runtime,
             told,
             stopped,
+            wanted: Arc::default(),
+            taken: Instant::now(),
             keeper: None,
             reader: None,
             tried: Instant::now(),
             looked: None,
             budget: LIVE,
+            rest,
             head: 0,
             building: None,
         };
@@ -115,8 +137,8 @@ impl Worker {
         Ok(worker)
     }
 
-    pub(super) fn watch(&self) -> watch::Receiver<Arc<Status>> {
-        self.told.subscribe()
+    pub(super) fn progress(&self) -> Progress {
+        Progress::new(self.told.subscribe(), Arc::clone(&self.wanted))
     }
 
     pub(super) fn work(mut self) {
@@ -131,7 +153,7 @@ impl Worker {
                         // The connection may be gone, and the right to write with it.
                         (self.keeper, self.reader) = (None, None);
                     }
-                    self.rest(wait);
+                    self.pause(wait);
                     wait = wait.saturating_mul(2).min(BACK_OFF_MAX);
                 }
             }
@@ -176,12 +198,28 @@ impl Worker {
     }
 
     /// Waits, unless it has to stop.
-    fn rest(&mut self, wait: Duration) {
+    fn pause(&mut self, wait: Duration) {
         let stopped = &mut self.stopped;
         self.runtime.block_on(async {
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => {}
                 () = tokio::time::sleep(wait) => {}
+            }
+        });
+    }
+
+    /// Lets events gather after `taken` of them, unless somebody waits for the views.
+    fn gather(&mut self, taken: usize) {
+        let (millis, taken) = (self.taken.elapsed().as_millis(), taken as u128);
+        self.taken = Instant::now();
+        let rush = taken.saturating_mul(1_000) >= RUSH.saturating_mul(millis.max(1));
+        let rest = if rush { self.rest.in_a_rush } else { self.rest.usual };
+        let (wanted, stopped) = (&self.wanted, &mut self.stopped);
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = stopped.wait_for(|stopped| *stopped) => {}
+                () = wanted.notified() => {}
+                () = tokio::time::sleep(rest) => {}
             }
         });
     }
@@ -210,8 +248,8 @@ impl Worker {
         if self.standing_still() > stopped_before {
             self.report();
         }
-        if !full && events.len() > BUSY_EVENTS && self.building.is_none() {
-            self.rest(REST);
+        if !full && self.building.is_none() {
+            self.gather(events.len());
         }
         Ok(true)
     }
@@ -326,7 +364,7 @@ impl Worker {
             }
         }
         self.look()?;
-        self.rest(LOOK);
+        self.pause(LOOK);
         Ok(())
     }
 
