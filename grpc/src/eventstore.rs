@@ -6,6 +6,7 @@
 //! | `asked` | what a read asks for, checked |
 //! | `reading`, `subscription` | answers, a page of the log at a time |
 //! | `appending`, `batch` | what comes in: expectations, limits, idempotence |
+//! | `prompt` | connections on which what arrives is acknowledged at once |
 //! | `room` | bounds what appends that came in part hold |
 //! | `about` | what a node says of itself |
 //! | `wire` | messages from and to the port's types |
@@ -27,6 +28,7 @@ mod door;
 mod filter;
 mod node;
 mod paging;
+mod prompt;
 mod reading;
 mod room;
 mod streams;

@@ -25,6 +25,7 @@ use tonic::service::Routes;
 use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 use tower::util::MapRequestLayer;
 
 use self::log::Log;
@@ -304,9 +305,7 @@ impl Serving {
         beside.spawn(newsroom.run(stopped.clone()));
 
         let (health, health_service) = tonic_health::server::health_reporter();
-        for (service, _) in table::served() {
-            health.set_service_status(*service, ServingStatus::Serving).await;
-        }
+        show_served(&health, ServingStatus::Serving).await;
         beside.spawn(monitoring::show_views(health.clone(), views.progress().watch()));
         let bounds = Bounds {
             in_flight_max: config.in_flight_max,
@@ -334,9 +333,9 @@ impl Serving {
             // A sender that is gone says the same.
             let _ = stopped.wait_for(|stopped| *stopped).await;
             tracing::info!("stopping: calls under way may end");
-            for (service, _) in table::served() {
-                health.set_service_status(*service, ServingStatus::NotServing).await;
-            }
+            #[cfg(feature = "cluster")]
+            log.hurry(config.drain);
+            show_served(&health, ServingStatus::NotServing).await;
         };
         let overdue = async {
             let _ = drained.wait_for(|stopped| *stopped).await;
@@ -358,6 +357,13 @@ impl Serving {
         log.close().await;
         tracing::info!("stopped");
         ended
+    }
+}
+
+/// Says of every service whether it takes calls.
+async fn show_served(health: &HealthReporter, status: ServingStatus) {
+    for (service, _) in table::served() {
+        health.set_service_status(*service, status).await;
     }
 }
 

@@ -6,7 +6,9 @@
 //! | `link` | what is asked of a connection; `eventstoredb` is the one there is |
 //! | `supervisor` | calls that outlive the connection they began on |
 //! | `reader`, `head` | reads, and the waking of those who wait for more |
+//! | `contended` | streams for which writers race |
 //! | `copying` | a cluster as what a log is copied to |
+//! | `tls` | why a node that can be reached cannot be spoken with |
 //! | `turn` | which of several services drives what follows from events |
 //! | `format` | events and streams as the server has them |
 //!
@@ -16,12 +18,14 @@
 //! 4. What is decided on is read from the leader, whatever node the address prefers.
 
 mod address;
+mod contended;
 mod copying;
 mod format;
 mod head;
 mod link;
 mod reader;
 mod supervisor;
+mod tls;
 mod turn;
 
 use std::sync::Arc;
@@ -35,6 +39,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use self::address::{Address, AddressError, Preference, secret_of};
+pub(crate) use self::contended::Contended;
 use self::format::{event_out, stream_out};
 pub(crate) use self::link::{Dial, Incoming, Link, LinkError, Ordered, Outgoing, Told, Written};
 use self::reader::{Reader, store_error};
@@ -109,14 +114,13 @@ impl ClusterStore {
             .then(|| Supervisor::new(dialer(address.preference)));
         let opened = Self::over(Supervisor::new(dialer(Preference::Leader)), others, fresh).await;
         identified.store(opened.is_ok(), Ordering::Relaxed);
-        opened.map_err(|error| match error {
-            StoreError::Unavailable { why } => {
-                StoreError::Unavailable { why: format!("{address}: {why}") }
+        match opened {
+            Err(StoreError::Unavailable { why }) => {
+                let why = tls::trouble(&address).await.unwrap_or(why);
+                Err(StoreError::Unavailable { why: format!("{address}: {why}") })
             }
-            StoreError::OtherStore(_)
-            | StoreError::BeyondHead { .. }
-            | StoreError::Corrupt { .. } => error,
-        })
+            opened => opened,
+        }
     }
 
     async fn over(
@@ -135,6 +139,14 @@ impl ClusterStore {
         }
         tokio::spawn(head::keep(Arc::downgrade(&views)));
         Ok(Self { id, leader, views, under_way: Arc::new(Semaphore::new(UNDER_WAY_MAX)) })
+    }
+
+    /// Ends the store: what the cluster answers within `grace` is answered, everything else is
+    /// given up as unavailable then.
+    pub fn end_within(&self, grace: Duration) {
+        for reader in [&self.leader, &self.views] {
+            reader.supervisor().end_within(grace);
+        }
     }
 
     /// What all services on this log agree on: `value`, unless one of them said something else

@@ -7,7 +7,8 @@
 //!   acknowledgement of the first, which a Linux server puts off by forty milliseconds unless it
 //!   has something to say. So it is given something to say: see [`Connection::nudge`].
 //! * Its first refusal ends a session for appends, with everything that is under way in it. So
-//!   there are a few sessions, and one that answered with an error is opened anew.
+//!   there are a few sessions, one that answered with an error is opened anew, and appends to
+//!   streams for which writers race are calls of their own.
 //! * A subscription that the server ends well spins without a pause. It complains in every round;
 //!   whoever listens to its log ends it.
 //! * It goes to another leader when a read is told of one, not when an append is.
@@ -22,9 +23,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use eventstore::{
-    BatchAppendClient, BatchAppendOptions, Client, ClientSettings, Credentials, Error, EventData,
-    ExpectedRevision, Position, ReadAllOptions, ReadStream, ReadStreamOptions, ResolvedEvent,
-    StreamPosition, SubscribeToAllOptions, SubscriptionFilter,
+    AppendToStreamOptions, BatchAppendClient, BatchAppendOptions, Client, ClientSettings,
+    Credentials, Error, EventData, ExpectedRevision, Position, ReadAllOptions, ReadStream,
+    ReadStreamOptions, ResolvedEvent, StreamPosition, SubscribeToAllOptions, SubscriptionFilter,
 };
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
@@ -37,8 +38,8 @@ use tracing::instrument::WithSubscriber;
 use tracing::span;
 
 use crate::cluster::{
-    Address, Dial, IDENTIFIED, IDENTIFIED_ID, IDENTITY, Incoming, Link, LinkError, Ordered,
-    Outgoing, Preference, Told, Written,
+    Address, Contended, Dial, IDENTIFIED, IDENTIFIED_ID, IDENTITY, Incoming, Link, LinkError,
+    Ordered, Outgoing, Preference, Told, Written,
 };
 use crate::port::{Direction, Expected};
 
@@ -126,9 +127,10 @@ impl Dial for Dialer {
             sessions: Default::default(),
             turn: AtomicUsize::new(0),
             in_order: Mutex::default(),
+            contended: Contended::default(),
             identified: Arc::clone(&self.identified),
             nudges: Arc::default(),
-            reads: AtomicUsize::new(0),
+            calls: AtomicUsize::new(0),
         }))
     }
 }
@@ -159,10 +161,12 @@ struct Connection {
     turn: AtomicUsize,
     /// The session for appends whose order counts.
     in_order: Mutex<Option<Arc<BatchAppendClient>>>,
+    /// The streams whose appends stay out of the sessions.
+    contended: Contended,
     identified: Arc<AtomicBool>,
     nudges: Arc<Mutex<Option<Arc<BatchAppendClient>>>>,
-    /// How many reads are under way.
-    reads: AtomicUsize,
+    /// How many calls other than those of sessions are under way.
+    calls: AtomicUsize,
 }
 
 /// Options of a call, with credentials where there are some.
@@ -237,16 +241,74 @@ impl Connection {
             }
             Ok(events)
         };
+        self.call(read).await
+    }
+
+    /// A call that is sent in two packets.
+    async fn call<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T, LinkError>> + Send + 'static,
+    ) -> Result<T, LinkError> {
         // Where others are answered, their answers do.
-        if self.reads.fetch_add(1, Ordering::Relaxed) == 0 {
+        if self.calls.fetch_add(1, Ordering::Relaxed) == 0 {
             self.nudge();
         }
-        let _under_way = UnderWay(&self.reads);
-        self.thread.run(read).await
+        let _under_way = UnderWay(&self.calls);
+        self.thread.run(call).await
+    }
+
+    /// An append in one of the sessions.
+    async fn append_in_session(
+        &self,
+        stream: &str,
+        expected: Expected,
+        events: Vec<EventData>,
+    ) -> Result<Written, LinkError> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let closed = || LinkError::Lost("no session".to_owned());
+        let place = turn.checked_rem(SESSIONS).and_then(|place| self.sessions.get(place));
+        let place = place.ok_or_else(closed)?;
+        let open = held(place).clone();
+        let session = match open {
+            Some(session) => session,
+            None => {
+                let session = self.open().await?;
+                self.nudge();
+                Arc::clone(held(place).insert(session))
+            }
+        };
+        let written = session.append_to_stream(stream, expectation(expected), events).await;
+        if written.is_err() {
+            held(place).take_if(|open| Arc::ptr_eq(open, &session));
+        }
+        let written = written.map_err(|why| link_error(&why))?;
+        Ok(Written {
+            revision: written.current_revision().unwrap_or_default(),
+            offset: written.current_position().map(|position| position.commit),
+        })
+    }
+
+    /// An append by itself, which takes nothing along if it is refused.
+    async fn append_alone(
+        &self,
+        stream: &str,
+        expected: Expected,
+        events: Vec<EventData>,
+    ) -> Result<Written, LinkError> {
+        let options = options!(self, AppendToStreamOptions);
+        let options = options.expected_revision(expectation(expected));
+        let (client, stream) = (self.client.clone(), stream.to_owned());
+        let append = async move {
+            let written = client.append_to_stream(stream, &options, events).await;
+            written.map_err(|why| link_error(&why))
+        };
+        let written = self.call(append).await?;
+        let (revision, offset) = (written.next_expected_version, Some(written.position.commit));
+        Ok(Written { revision, offset })
     }
 }
 
-/// Counts a read as done, however it ends.
+/// Counts a call as done, however it ends.
 struct UnderWay<'a>(&'a AtomicUsize);
 
 impl Drop for UnderWay<'_> {
@@ -263,34 +325,28 @@ impl Link for Connection {
         expected: Expected,
         events: Vec<Outgoing>,
     ) -> Result<Written, LinkError> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let closed = || LinkError::Lost("no session".to_owned());
-        let place = turn.checked_rem(SESSIONS).and_then(|place| self.sessions.get(place));
-        let place = place.ok_or_else(closed)?;
-        let open = held(place).clone();
-        let session = match open {
-            Some(session) => session,
-            None => {
-                let session = self.open().await?;
-                self.nudge();
-                Arc::clone(held(place).insert(session))
-            }
-        };
         let events = events.into_iter().map(event_data).collect();
-        match session.append_to_stream(stream, expectation(expected), events).await {
-            Ok(written) => Ok(Written {
-                revision: written.current_revision().unwrap_or_default(),
-                offset: written.current_position().map(|position| position.commit),
-            }),
-            Err(why) => {
-                held(place).take_if(|open| Arc::ptr_eq(open, &session));
-                if let Error::NotLeaderException(_) = why {
-                    // The library goes to the leader that a read was told of, and no other.
-                    let _ = self.read_stream(stream, None, Direction::Backwards, 1).await;
-                }
-                Err(link_error(&why))
+        let written = if self.contended.has(stream) {
+            self.append_alone(stream, expected, events).await
+        } else {
+            self.append_in_session(stream, expected, events).await
+        };
+        match &written {
+            Ok(_) => self.contended.won(stream),
+            Err(LinkError::Conflict) => self.contended.lost(stream),
+            Err(LinkError::NotLeader) => {
+                // The library goes to the leader that a read was told of, and no other.
+                let _ = self.read_stream(stream, None, Direction::Backwards, 1).await;
             }
+            Err(
+                LinkError::Lost(_)
+                | LinkError::CutOff
+                | LinkError::Denied
+                | LinkError::Deleted
+                | LinkError::Refused(_),
+            ) => {}
         }
+        written
     }
 
     async fn append_in_order(&self, appends: Vec<Ordered>) -> Result<(), LinkError> {

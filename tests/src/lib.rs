@@ -28,6 +28,8 @@ pub mod program;
 pub mod raw;
 pub mod requests;
 pub mod service;
+#[cfg(feature = "cluster")]
+pub mod tls;
 pub mod union;
 
 pub use huzhu_grpc::contract;

@@ -76,8 +76,9 @@ pub struct Program {
     address: String,
     metrics: String,
     folder: TempDir,
-    /// Where its log is, if not in its folder.
+    /// Where its log and its views are, if not in its folder.
     store: Option<String>,
+    views: Option<String>,
     log: TempDir,
 }
 
@@ -89,10 +90,15 @@ impl Program {
 
     /// The same, with its log elsewhere.
     pub async fn start_on(folder: TempDir, store: Option<String>) -> Self {
+        Self::start_with(folder, store, None).await
+    }
+
+    /// The same, with its views elsewhere too.
+    pub async fn start_with(folder: TempDir, store: Option<String>, views: Option<String>) -> Self {
         let log = tempfile::tempdir().unwrap();
         let none = String::new;
         let mut program =
-            Self { child: None, address: none(), metrics: none(), folder, store, log };
+            Self { child: None, address: none(), metrics: none(), folder, store, views, log };
         program.restart().await;
         program
     }
@@ -105,6 +111,7 @@ impl Program {
             .args(["--backdate-days", "any", "--drain", "5", "--data"])
             .arg(self.folder.path())
             .args(self.store.iter().flat_map(|store| ["--store", store.as_str()]))
+            .args(self.views.iter().flat_map(|views| ["--views", views.as_str()]))
             .env("RUST_LOG", "debug")
             .stdout(Stdio::piped())
             .stderr(log)

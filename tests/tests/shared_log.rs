@@ -26,14 +26,16 @@ use huzhu_store::port::{
     Append, AppendError, Appended, Direction, EventStore, Position, Recorded, Revision, StoreError,
     StoreId, StreamName,
 };
+use huzhu_tests::between::Wire;
+use huzhu_tests::command::PublishPlanRequest;
 use huzhu_tests::facts::{illness, receipt};
 use huzhu_tests::host::adapter;
 use huzhu_tests::node::Node;
 use huzhu_tests::people::person;
 use huzhu_tests::program::Program;
-use huzhu_tests::story;
 use huzhu_tests::union::{OFFICE, Union};
 use huzhu_tests::wire::Sex;
+use huzhu_tests::{new_id, story};
 use rusqlite::types::Value;
 use uuid::Uuid;
 
@@ -263,4 +265,33 @@ async fn payout_of(log: &ClusterStore, claim: &str) {
     };
     let made = tokio::time::timeout(PATIENCE, made).await.unwrap();
     assert_eq!(made.iter().map(|event| event.name.as_ref()).collect::<Vec<_>>(), ["PayoutCreated"]);
+}
+
+#[test]
+fn a_service_stops_while_its_cluster_is_gone() {
+    story(async {
+        let node = Node::start();
+        let wire = Wire::to(node.address()).await;
+        let address = Some(format!("esdb://{}?tls=false", wire.address()));
+        let mut program = Program::start_on(tempfile::tempdir().unwrap(), address).await;
+        let operator = program.caller(Role::Operator, "operator", None);
+        wire.cut();
+        let (_, terms) = huzhu_domain::plan::catalogue()[0];
+        let publish = PublishPlanRequest {
+            request_id: new_id(),
+            terms_json: terms.to_owned(),
+            ..Default::default()
+        };
+        let under_way = tokio::spawn(async move { operator.call(publish).await });
+        while !program.log().contains("a call to the cluster is tried again") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        program.terminate();
+        let status = under_way.await.unwrap().unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
+        assert!(program.wait().await.success(), "{}", program.log());
+        let log = program.log();
+        assert!(log.contains("the cluster does not answer, and is not waited for"), "{log}");
+        assert!(!log.contains("calls under way did not end in time"), "{log}");
+    });
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use huzhu_store::embedded::EmbeddedStore;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -13,6 +14,7 @@ use tonic::transport::Server as Transport;
 use tonic::transport::server::TcpIncoming;
 use tower::util::MapRequestLayer;
 
+use super::prompt::Prompt;
 use super::{Desk, Password, Persons, reached};
 use crate::clock::Clock;
 use crate::server::{ServeError, bind};
@@ -102,7 +104,7 @@ async fn serve(
 ) -> Result<(), ServeError> {
     let system = |why: &dyn std::fmt::Display| ServeError::System(why.to_string());
     let listener = tokio::net::TcpListener::from_std(listener).map_err(|why| system(&why))?;
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(Prompt);
     let Config { password, drain, clock, .. } = config;
     let port = Arc::new(store.clone());
     let desk =

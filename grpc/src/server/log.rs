@@ -2,6 +2,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(feature = "cluster")]
+use std::time::Duration;
 
 #[cfg(feature = "cluster")]
 use huzhu_projections::feed::PortFeed;
@@ -15,6 +17,10 @@ use super::ServeError;
 #[cfg(feature = "cluster")]
 use crate::auth::keys::ResidentHasher;
 use crate::clock::Clock;
+
+/// How long a cluster may take to answer once the service is stopping.
+#[cfg(feature = "cluster")]
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Where the log is.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +113,18 @@ impl Log {
             Self::Folder(store) => store.failed().await,
             #[cfg(feature = "cluster")]
             Self::Cluster(_) => std::future::pending().await,
+        }
+    }
+
+    /// Says that the service is stopping, and how long calls under way may take to end. A cluster
+    /// that does not answer must not hold them up, and callers have to be told in time.
+    #[cfg(feature = "cluster")]
+    pub(super) fn hurry(&self, drain: Duration) {
+        match self {
+            Self::Folder(_) => {}
+            Self::Cluster(store) => {
+                store.end_within(drain.checked_div(2).unwrap_or(drain).min(GRACE));
+            }
         }
     }
 

@@ -17,7 +17,7 @@ const PORT: u16 = 2113;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     discover: bool,
-    nodes: Vec<(String, u16)>,
+    pub(super) nodes: Vec<(String, u16)>,
     settings: Vec<(String, String)>,
     /// Which nodes views are read from.
     pub(super) preference: Preference,
@@ -153,8 +153,16 @@ impl Address {
         Ok(())
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.settings.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
+    /// What the address says of a setting.
+    pub(super) fn setting(&self, name: &str) -> Option<&str> {
+        let mut settings = self.settings.iter();
+        let (_, value) = settings.find(|(set, _)| set.eq_ignore_ascii_case(name))?;
+        Some(value)
+    }
+
+    /// Whether a node has to prove who it is.
+    pub(super) fn verifies(&self) -> bool {
+        ["tls", "tlsVerifyCert"].into_iter().all(|name| self.setting(name) != Some("false"))
     }
 }
 
@@ -220,7 +228,7 @@ impl FromStr for Address {
             let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
             address.set(name, decode(value)?)?;
         }
-        if address.has("userCertFile") != address.has("userKeyFile") {
+        if address.setting("userCertFile").is_some() != address.setting("userKeyFile").is_some() {
             return Err(AddressError::Pair);
         }
         Ok(address)

@@ -2,13 +2,15 @@
 //!
 //! A connection that is lost, silent or of unknown state is given up for ever: the library cannot
 //! heal it. The next call begins with a new one, at another node. Every call has a time limit; who
-//! asks is told that the log does not answer when the patience of a whole call is over.
+//! asks is told that the log does not answer when the patience of a whole call is over, or when the
+//! store was told to end.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::link::{Dial, Link, LinkError};
 
@@ -42,6 +44,8 @@ pub(super) struct Supervisor {
     /// How many times less patient than usual.
     haste: u32,
     state: Mutex<State>,
+    /// When every call is over, once somebody said so.
+    ends: watch::Sender<Option<Instant>>,
 }
 
 struct State {
@@ -51,7 +55,8 @@ struct State {
 
 impl Supervisor {
     pub(super) fn new(dial: Box<dyn Dial>) -> Self {
-        Self { dial, haste: 1, state: Mutex::new(State { link: None, turn: 0 }) }
+        let state = Mutex::new(State { link: None, turn: 0 });
+        Self { dial, haste: 1, state, ends: watch::Sender::new(None) }
     }
 
     /// For tests that wait for the patience to end.
@@ -60,8 +65,42 @@ impl Supervisor {
         Self { haste, ..self }
     }
 
+    /// Ends every call, those under way and those to come, when `grace` is over.
+    pub(super) fn end_within(&self, grace: Duration) {
+        let at = Instant::now().checked_add(grace);
+        self.ends.send_if_modified(|ends| std::mem::replace(ends, ends.or(at)).is_none());
+    }
+
+    async fn ended(&self) {
+        let mut ends = self.ends.subscribe();
+        let at = ends.wait_for(Option::is_some).await.ok().and_then(|at| *at);
+        match at {
+            Some(at) => sleep_until(at).await,
+            // The sender is part of the supervisor, so this does not happen.
+            None => std::future::pending().await,
+        }
+    }
+
     /// Tries `call` on one connection after the other until it is answered or refused.
     pub(super) async fn call<T, F>(
+        &self,
+        patience: Patience,
+        call: impl Fn(Arc<dyn Link>) -> F,
+    ) -> Result<T, LinkError>
+    where
+        F: Future<Output = Result<T, LinkError>>,
+    {
+        tokio::select! {
+            biased;
+            answer = self.tried(patience, call) => answer,
+            () = self.ended() => {
+                tracing::warn!("the cluster does not answer, and is not waited for any longer");
+                Err(LinkError::Lost("the cluster does not answer, and is not waited for".to_owned()))
+            }
+        }
+    }
+
+    async fn tried<T, F>(
         &self,
         patience: Patience,
         call: impl Fn(Arc<dyn Link>) -> F,

@@ -137,6 +137,23 @@ async fn a_cluster_that_is_gone_is_unavailable_in_the_end() {
 }
 
 #[tokio::test]
+async fn a_store_that_was_told_to_end_waits_for_no_cluster() {
+    let faulty = Faulty::never();
+    let supervisor = Supervisor::new(Box::new(faulty.clone()));
+    let log = ClusterStore::over(supervisor, None, Uuid::from_u128(7)).await.unwrap();
+    faulty.hang(usize::MAX);
+    let under_way = tokio::spawn({
+        let log = log.clone();
+        async move { log.append(vec![one("claim-1")]).await }
+    });
+    log.end_within(Duration::from_millis(50));
+    let (append, head) = (under_way.await.unwrap(), log.head().await);
+    for why in [append.unwrap_err().to_string(), head.unwrap_err().to_string()] {
+        assert!(why.contains("is not waited for"), "{why}");
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_is_never_answered_is_asked_elsewhere() {
     let faulty = Faulty::never();
     let log = open(faulty.clone()).await.unwrap();
