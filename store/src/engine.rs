@@ -14,6 +14,7 @@ mod claims;
 mod covers;
 mod draft;
 mod flow;
+mod granting;
 mod judgement;
 mod loaded;
 mod members;

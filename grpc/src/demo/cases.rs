@@ -313,8 +313,8 @@ async fn paid(finance: &Desk, wanted: usize) -> Result<String, DemoError> {
     Err(DemoError::System(format!("the views never showed {wanted} claims as paid")))
 }
 
-/// The payouts that are due, once the view shows as many as are `wanted`: a payout is recorded
-/// right behind the approval that a receipt tells of.
+/// The payouts that are due, the largest last, once the view shows as many as are `wanted`: a
+/// payout is recorded right behind the approval that a receipt tells of.
 async fn due(finance: &Desk, at_least: &str, wanted: usize) -> Result<Vec<String>, DemoError> {
     for _ in 0..100 {
         let request = query::ListPayoutsRequest {
@@ -323,8 +323,11 @@ async fn due(finance: &Desk, at_least: &str, wanted: usize) -> Result<Vec<String
             state: query::PayoutState::Due.into(),
             ..Default::default()
         };
-        let due = done("payouts", finance.queries().list_payouts(finance.request(request)).await)?;
+        let mut due =
+            done("payouts", finance.queries().list_payouts(finance.request(request)).await)?;
         if due.payouts.len() >= wanted {
+            // Ids differ from run to run, and what the bank sends back must not.
+            due.payouts.sort_by_key(|payout| payout.amount.as_ref().map_or(0, |yuan| yuan.units));
             return Ok(due.payouts.into_iter().map(|payout| payout.payout_id).collect());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

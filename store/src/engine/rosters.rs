@@ -12,13 +12,10 @@ use huzhu_domain::roster::{self, Candidate, LINES_MAX, Line, List, RefusedLine, 
 use jiff::civil::Date;
 
 use super::draft::Draft;
-use super::flow::{Flow, Single, Stop};
+use super::flow::{Flow, Stop};
 use super::loaded::Loaded;
 use super::{Engine, EngineError, Envelope, Receipt, authority, covers, streams};
 use crate::port::StreamName;
-
-/// How many covers are granted at once: enough to share a commit, few enough to let others in.
-const GRANTS_AT_ONCE: usize = 250;
 
 /// Begins a roster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,50 +217,6 @@ impl Flow for Confirm {
     }
 }
 
-/// Grants the covers of some lines of a confirmed roster.
-struct GrantLines {
-    list: Arc<List>,
-    lines: Vec<Line>,
-    passed_over: Mutex<Vec<MemberId>>,
-}
-
-impl Flow for GrantLines {
-    fn target(&self, _: &Envelope) -> StreamName {
-        streams::roster(self.list.opened.roster)
-    }
-
-    async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
-        let opened = &self.list.opened;
-        let unit = authority::is_unit(draft, &opened.unit).await?;
-        let plan = draft.load::<Plan>(streams::plan(&opened.plan)).await?;
-        let unknown = || NoVersion::VersionUnknown { version: opened.version.clone() };
-        let version = plan.state.version(&opened.version).ok_or_else(unknown)?;
-        let mut passed_over = Vec::new();
-        for line in &self.lines {
-            let member = draft.load::<Member>(streams::member(line.member)).await?;
-            let terms = covers::Terms {
-                version,
-                unit: &opened.unit,
-                district: unit.particulars.district.as_ref(),
-                roster: Some(opened.roster),
-                units: line.units,
-                term: opened.term,
-                contribution: line.contribution,
-                on: draft.envelope().on(),
-            };
-            let granted = match member.state.registered()?.alive() {
-                Ok(profile) => covers::grant(draft, profile, &terms).await?.is_ok(),
-                Err(_) => false,
-            };
-            if !granted {
-                passed_over.push(line.member);
-            }
-        }
-        *self.passed_over.lock().unwrap_or_else(PoisonError::into_inner) = passed_over;
-        Ok(())
-    }
-}
-
 impl Engine {
     /// Begins a roster. Its id is [`RosterId::of`] the command.
     ///
@@ -362,36 +315,5 @@ impl Engine {
         // What the caller waits for in a view are the covers, not the confirmation.
         let granted = self.load::<Roster>(streams::roster(roster)).await?;
         Ok(Receipt { position: granted.position.unwrap_or(receipt.position), ..receipt })
-    }
-
-    /// Grants the covers of a confirmed roster, as far as they are not granted.
-    pub(super) async fn grant_roster(
-        &self,
-        envelope: &Envelope,
-        roster: RosterId,
-    ) -> Result<(), EngineError> {
-        let loaded = self.load::<Roster>(streams::roster(roster)).await?;
-        let Roster::Confirmed(list) = &loaded.state else {
-            return Ok(());
-        };
-        let lines: Vec<_> = list.members.values().cloned().collect();
-        let mut passed_over = Vec::new();
-        for (number, lines) in lines.chunks(GRANTS_AT_ONCE).enumerate() {
-            let (list, lines) = (Arc::clone(list), lines.to_vec());
-            let flow = GrantLines { list, lines, passed_over: Mutex::default() };
-            self.run(&envelope.then(&format!("grant-{number}")), &flow).await?;
-            let more = flow.passed_over.into_inner().unwrap_or_else(PoisonError::into_inner);
-            passed_over.extend(more);
-            tokio::task::yield_now().await;
-        }
-        let covers = lines.len().saturating_sub(passed_over.len());
-        let covers = u32::try_from(covers).unwrap_or(u32::MAX);
-        let granted = roster::Granted { covers, passed_over };
-        let finish = Single::<Roster> {
-            stream: streams::roster(roster),
-            command: roster::Command::FinishGranting(granted),
-        };
-        self.run(&envelope.then("granted"), &finish).await?;
-        Ok(())
     }
 }

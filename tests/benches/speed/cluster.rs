@@ -1,12 +1,15 @@
 //! The adapter for clusters against `huzhu eventstore` on this machine: durable appends, reads of
-//! one stream and of the whole log, beside what the client library alone can read.
+//! one stream and of the whole log, and copies of it, each beside what there is without the adapter.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use huzhu_grpc::eventstore::{Config, start};
 use huzhu_store::cluster::{Address, ClusterStore, read_by_the_library_alone};
+use huzhu_store::copy::{Folder, Writable, copy};
+use huzhu_store::embedded::LogReader;
 use huzhu_store::port::{Append, Direction, EventStore, Expected, NewEvent};
 use uuid::Uuid;
 
@@ -18,6 +21,7 @@ const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 const READ: usize = 200_000;
 /// How many events one append brings when the log is filled.
 const FILL: usize = 1_000;
+const COPIES_A_SECOND: u64 = 20_000;
 
 pub(crate) fn measure(report: &mut Report) {
     let folder = tempfile::tempdir().unwrap();
@@ -51,6 +55,31 @@ pub(crate) fn measure(report: &mut Report) {
     });
     node.stop();
     node.join().unwrap();
+    runtime.block_on(copies(folder.path(), report));
+}
+
+/// Copies the log to another folder, and then to another node.
+async fn copies(source: &Path, report: &mut Report) {
+    let target = tempfile::tempdir().unwrap();
+    let mut folder = Folder::open(target.path()).unwrap();
+    let rate = copied(source, &mut folder).await;
+    report.figure("store copy to a folder", rate, "events/s", None);
+    let target = tempfile::tempdir().unwrap();
+    let node = start(Config::new(target.path().to_owned())).unwrap();
+    let address: Address = format!("esdb://{}?tls=false", node.address).parse().unwrap();
+    let mut cluster = ClusterStore::open(address, Uuid::new_v4()).await.unwrap();
+    let rate = copied(source, &mut cluster).await;
+    let told = Some((format!("{COPIES_A_SECOND} events/s"), rate >= COPIES_A_SECOND));
+    report.figure("store copy to a cluster", rate, "events/s", told);
+    node.stop();
+    node.join().unwrap();
+}
+
+async fn copied(source: &Path, target: &mut dyn Writable) -> u64 {
+    let mut source = LogReader::open(source).unwrap();
+    let begun = Instant::now();
+    let done = copy(&mut source, target, |_| ()).await.unwrap();
+    rate(usize::try_from(done.copied).unwrap(), begun.elapsed())
 }
 
 fn one(stream: String, events: usize) -> Append {
