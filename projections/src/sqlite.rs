@@ -78,16 +78,13 @@ impl Sqlite {
                 // from the log.
                 set("synchronous", "NORMAL")?;
                 set("cache_size", "-16384")?;
-                // A page that many commits change goes into the file once, and what commands wait
-                // for is seldom behind it on the disk.
-                set("wal_autocheckpoint", "8000")?;
             }
             Mode::Build => {
                 set("page_size", "8192")?;
                 set("locking_mode", "EXCLUSIVE")?;
                 set("journal_mode", "OFF")?;
                 set("synchronous", "OFF")?;
-                set("cache_size", "-65536")?;
+                set("cache_size", "-32768")?;
             }
         }
         let mut database = Self { connection, statements: HashMap::new(), _claim: None };
