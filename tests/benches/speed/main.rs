@@ -62,7 +62,7 @@ fn main() {
         node::measure(&mut report);
     }
     if chosen("views") {
-        views::measure(&mut report, arguments.iter().any(|argument| argument == "lag"));
+        views::measure(&mut report, &arguments);
     }
     #[cfg(feature = "cluster")]
     if chosen("cluster") {

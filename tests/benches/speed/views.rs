@@ -4,7 +4,7 @@
 //! `HUZHU_BENCH_VIEW_EVENTS` says how long the log is about (300,000; the target is set for 2,000,000),
 //! `HUZHU_BENCH_VIEW_CLAIMS` how many claims are asked about (200,000; the target is set for
 //! 2,000,000), `HUZHU_BENCH_FOLDER` where the log is kept for the next run, since making it takes
-//! longer than all the rest. `views lag` measures the lag alone.
+//! longer than all the rest. `views rebuild`, `views questions` and `views lag` measure a part.
 
 mod bare;
 mod lag;
@@ -20,6 +20,8 @@ use huzhu_projections::testing::Scratch;
 use crate::asked;
 use crate::logs;
 use crate::report::Report;
+
+const PARTS: [&str; 3] = ["rebuild", "questions", "lag"];
 
 /// A database that views are in, and what is asked of a rebuild into it.
 struct Tried {
@@ -45,17 +47,26 @@ impl Tried {
     }
 }
 
-/// Measures all of it, or the lag alone.
-pub(crate) fn measure(report: &mut Report, lag_alone: bool) {
-    if !lag_alone {
+/// Measures the parts that `arguments` name, or all.
+pub(crate) fn measure(report: &mut Report, arguments: &[String]) {
+    let named = |part: &str| arguments.iter().any(|argument| argument == part);
+    let chosen = |part: &str| named(part) || !PARTS.iter().any(|part| named(part));
+    if chosen("rebuild") || chosen("questions") {
         let (folder, _temporary) = log();
         for tried in Tried::all() {
-            rebuild(report, &folder, &tried);
-            questions::measure(report, &folder, &tried);
+            let rate = rebuild(report, &folder, &tried);
+            if chosen("rebuild") {
+                write_bare(report, &folder, &tried, rate);
+            }
+            if chosen("questions") {
+                questions::measure(report, &folder, &tried);
+            }
         }
     }
-    for tried in Tried::all() {
-        lag::measure(report, tried.name, tried.server.as_ref().map(Scratch::url));
+    if chosen("lag") {
+        for tried in Tried::all() {
+            lag::measure(report, tried.name, tried.server.as_ref().map(Scratch::url));
+        }
     }
 }
 
@@ -78,7 +89,8 @@ fn log() -> (PathBuf, Option<tempfile::TempDir>) {
     (temporary.path().to_owned(), Some(temporary))
 }
 
-fn rebuild(report: &mut Report, folder: &Path, tried: &Tried) {
+/// Builds the views; how many events a second were taken in.
+fn rebuild(report: &mut Report, folder: &Path, tried: &Tried) -> u64 {
     let Tried { name, server, events_per_second: least } = tried;
     let url = server.as_ref().map(Scratch::url);
     eprintln!("building the views in {name}");
@@ -89,7 +101,12 @@ fn rebuild(report: &mut Report, folder: &Path, tried: &Tried) {
     let peak = peak_kib / 1024;
     let target = Some(("under 512 MiB".into(), peak < 512));
     report.figure(&format!("views into {name}, peak memory"), peak, "MiB", target);
+    rate
+}
 
+/// Writes the same rows bare, and says how a rebuild at `rate` compares.
+fn write_bare(report: &mut Report, folder: &Path, tried: &Tried, rate: u64) {
+    let Tried { name, server, .. } = tried;
     eprintln!("writing the same rows bare");
     // One statement over many rows cannot change one of them twice, which a server needs to be fast.
     let each_event = if server.is_none() { child("--bare", folder, None, 1) } else { Vec::new() };
