@@ -69,19 +69,7 @@ fn a_worker_that_is_killed_anywhere_a_hundred_times_goes_on_where_it_was() {
 fn killed_a_hundred_times(place: &Place) {
     let history = year(Figures { units: 1, members: 60, one_claim_of: 2 });
     let events = history.events();
-    let opened = || {
-        let began = std::time::Instant::now();
-        loop {
-            // A server hears in a moment that the one before is gone.
-            match place.open_to_write() {
-                Err(ViewsError::InUse) if began.elapsed().as_secs() < 10 => {}
-                database => {
-                    let make: Make = Arc::new(views::all);
-                    return Keeper::open(database.unwrap(), make, STORE, head(&history)).unwrap();
-                }
-            }
-        }
-    };
+    let opened = || reopened(place, head(&history));
     let mut keeper = opened();
     let step = events.len() / 60;
     for kill in 0..100 {
@@ -93,16 +81,7 @@ fn killed_a_hundred_times(place: &Place) {
         if kill % 2 == 0 {
             keeper.take(offset, batch, time(1)).unwrap();
         } else {
-            // Killed after some of the rows were written, and before the commit.
-            keeper.database.begin().unwrap();
-            for running in keeper.running.iter_mut().skip(kill % 7) {
-                running.fold(batch, &[], keeper.database.as_mut(), time(1)).unwrap();
-                let mut tables = Tables::of(keeper.database.as_mut(), &running.edition);
-                for rows in running.projection.buffers() {
-                    rows.write(&mut tables).unwrap();
-                }
-                keeper.database.flush().unwrap();
-            }
+            write_without_commit(&mut keeper, kill % 7, batch);
         }
         drop(keeper);
         keeper = opened();
@@ -112,6 +91,78 @@ fn killed_a_hundred_times(place: &Place) {
     keeper.take(after, &events[usize::try_from(after).unwrap()..], time(1)).unwrap();
     assert_eq!(failures(&keeper), []);
     assert_eq!(digest(keeper.database().reader()).unwrap(), whole(&history));
+}
+
+/// Opens the views in `place` as soon as the keeper before is gone.
+fn reopened(place: &Place, head: u64) -> Keeper {
+    let began = std::time::Instant::now();
+    loop {
+        // A server hears in a moment that the one before is gone.
+        match place.open_to_write() {
+            Err(ViewsError::InUse) if began.elapsed().as_secs() < 10 => {}
+            database => {
+                let make: Make = Arc::new(views::all);
+                return Keeper::open(database.unwrap(), make, STORE, head).unwrap();
+            }
+        }
+    }
+}
+
+/// Leaves `keeper` as a kill would after some of the rows were written, and before the commit.
+fn write_without_commit(keeper: &mut Keeper, skipped: usize, batch: &[Arrived]) {
+    keeper.database.begin().unwrap();
+    let last = batch.last().unwrap().offset;
+    let wanting = keeper.running.iter_mut().filter(|running| running.wants(0, last));
+    for running in wanting.skip(skipped) {
+        running.fold(batch, &[], keeper.database.as_mut(), time(1)).unwrap();
+        let mut tables = Tables::of(keeper.database.as_mut(), &running.edition);
+        for rows in running.projection.buffers() {
+            rows.write(&mut tables).unwrap();
+        }
+        keeper.database.flush().unwrap();
+    }
+}
+
+#[test]
+fn an_edition_built_beside_goes_on_after_every_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    built_beside_killed_often(&Place::Folder(folder.path().to_owned()));
+    if let Some(scratch) = Scratch::new() {
+        built_beside_killed_often(&scratch.place());
+    }
+}
+
+/// Kills the keeper of `place` again and again while it builds claims beside those that serve.
+fn built_beside_killed_often(place: &Place) {
+    let history = year(SMALL);
+    let (events, head) = (history.events(), head(&history));
+    let mut keeper = reopened(place, head);
+    keeper.take(0, events, time(1)).unwrap();
+    let serves = digest(keeper.database().reader()).unwrap();
+    keeper.build_beside("claims", head).unwrap();
+    let slice = events.len() / 20;
+    let mut kills = 0;
+    while keeper.ripe(head).is_empty() {
+        let offset = keeper.builds_after().unwrap();
+        let after = usize::try_from(offset).unwrap();
+        let batch = &events[after..(after + slice).min(events.len())];
+        write_without_commit(&mut keeper, 0, batch);
+        drop(keeper);
+        keeper = reopened(place, head);
+        kills += 1;
+        assert_eq!(keeper.builds_after(), Some(offset), "what was not committed is gone");
+        keeper.take(offset, batch, time(1)).unwrap();
+        assert_eq!(digest(keeper.database().reader()).unwrap(), serves, "what serves stays");
+    }
+    assert!(kills >= 20, "killed {kills} times");
+    keeper.complete("claims").unwrap();
+    drop(keeper);
+    let mut keeper = reopened(place, head);
+    keeper.promote("claims", head).unwrap();
+    let serving =
+        |own: &&Edition| own.checkpoint.projection == "claims" && own.role == Role::Serving;
+    assert_eq!(keeper.editions().find(serving).unwrap().number, 2);
+    assert_eq!(digest(keeper.database().reader()).unwrap(), serves);
 }
 
 #[test]
