@@ -52,10 +52,7 @@ fn world(history: &History) -> World {
         behind_since: None,
         trouble: None,
     };
-    let (told, status) = watch::channel(Arc::new(status));
-    drop(told);
-    let progress = Progress::new(status, Arc::default());
-    let queries = Queries::new(Place::Folder(folder.path().to_owned()), progress, 2);
+    let queries = Queries::new(Place::Folder(folder.path().to_owned()), Progress::of(status), 2);
     World { _folder: folder, queries, head: Position { store: STORE, offset } }
 }
 

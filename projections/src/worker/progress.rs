@@ -17,7 +17,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub(crate) const fn new(status: watch::Receiver<Arc<Status>>, wanted: Arc<Notify>) -> Self {
+    /// Of views that nobody keeps.
+    #[must_use]
+    pub fn of(status: Status) -> Self {
+        Self::new(watch::Sender::new(Arc::new(status)).subscribe(), Arc::default())
+    }
+
+    pub(super) const fn new(status: watch::Receiver<Arc<Status>>, wanted: Arc<Notify>) -> Self {
         Self { status, wanted }
     }
 

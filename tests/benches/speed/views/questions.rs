@@ -2,7 +2,6 @@
 //! states, sums and organisations are spread as the simulation spreads them.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use huzhu_domain::id::{ClaimId, OrganisationId};
@@ -17,8 +16,7 @@ use huzhu_projections::value::{Kind, Value};
 use huzhu_projections::views;
 use huzhu_projections::views::claims::{Claim, ClaimState};
 use huzhu_projections::views::joined::WorkItem;
-use huzhu_projections::worker::Status;
-use tokio::sync::watch;
+use huzhu_projections::worker::{Progress, Status};
 
 use super::Tried;
 use crate::asked;
@@ -189,7 +187,6 @@ struct Asking<'a> {
     queue: OrganisationId,
     unit: OrganisationId,
     district: OrganisationId,
-    _status: watch::Sender<Arc<Status>>,
 }
 
 impl<'a> Asking<'a> {
@@ -207,7 +204,6 @@ impl<'a> Asking<'a> {
             behind_since: None,
             trouble: None,
         };
-        let (status, watched) = watch::channel(Arc::new(status));
         let mut text = |sql: &str| {
             let mut texts = Vec::new();
             let each = &mut |values: Vec<Value>| {
@@ -233,9 +229,8 @@ impl<'a> Asking<'a> {
             queue: text(&most("queue"))[0].parse().unwrap(),
             unit: text(&most("unit"))[0].parse().unwrap(),
             district: text(&most("district"))[0].parse().unwrap(),
-            queries: Queries::new(place.clone(), watched, 4),
+            queries: Queries::new(place.clone(), Progress::of(status), 4),
             name,
-            _status: status,
         }
     }
 
