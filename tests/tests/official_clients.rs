@@ -1,8 +1,9 @@
 //! The official clients of EventStoreDB and KurrentDB read, append and subscribe, unchanged.
 //!
 //! They need an interpreter with the packages of `tests/python/requirements.txt`, named by
-//! `HUZHU_PYTHON`, and the packages of `tests/node/package.json` in the folder that
-//! `HUZHU_NODE_MODULES` names; without them the stories say loudly that they did nothing.
+//! `HUZHU_PYTHON`, the packages of `tests/node/package.json` in the folder that
+//! `HUZHU_NODE_MODULES` names, and what `tests/rust` makes, named by `HUZHU_RUST_CLIENT`; without
+//! them the stories say loudly that they did nothing.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use huzhu_tests::node::Node;
-use huzhu_tests::outside::{node_modules, python};
+use huzhu_tests::outside::{node_modules, python, skipped};
 use huzhu_tests::people::person;
 use huzhu_tests::service::Service;
 use huzhu_tests::story;
@@ -40,6 +41,14 @@ fn node_client() -> Option<Command> {
     let mut command = Command::new("node");
     command.arg(beside("node/eventstore.cjs")).env("NODE_PATH", modules);
     Some(command)
+}
+
+fn rust_client() -> Option<Command> {
+    let client = std::env::var_os("HUZHU_RUST_CLIENT");
+    if client.is_none() {
+        skipped("the Rust client of the log", "HUZHU_RUST_CLIENT is not set (see tests/rust)");
+    }
+    client.map(Command::new)
 }
 
 /// Lets a client go through its steps; when it says `subscribed`, the node starts anew.
@@ -78,6 +87,12 @@ fn the_python_client_reads_appends_and_follows_across_a_restart() {
 #[test]
 fn the_node_client_reads_appends_and_follows_across_a_restart() {
     let Some(client) = node_client() else { return };
+    story(through_its_steps(client));
+}
+
+#[test]
+fn the_rust_client_reads_appends_and_follows_across_a_restart() {
+    let Some(client) = rust_client() else { return };
     story(through_its_steps(client));
 }
 
