@@ -67,6 +67,8 @@ pub struct Metrics {
     pub view_stopped: Family<View, Gauge<i64, AtomicI64>>,
     /// How many events of the log the edition that is being built still lacks; 0 if none is.
     pub view_unbuilt: Family<View, Gauge<i64, AtomicI64>>,
+    /// How many events a second editions are being built from; 0 if none is.
+    pub views_built: Gauge<i64, AtomicI64>,
     /// SQL statements by result.
     pub sql: Family<Statement, Counter>,
     /// Rows in the answers of SQL statements.
@@ -88,6 +90,7 @@ impl Default for Metrics {
         let view_position = Family::default();
         let view_stopped = Family::default();
         let view_unbuilt = Family::default();
+        let views_built = Gauge::default();
         let (sql, sql_rows, sql_running) =
             (Family::default(), Counter::default(), Gauge::default());
         registry.register("calls", "Calls by RPC and status code", calls.clone());
@@ -117,6 +120,11 @@ impl Default for Metrics {
             "Events that the next edition of a view still lacks; 0 if none is being built",
             view_unbuilt.clone(),
         );
+        registry.register(
+            "views_built_events_per_second",
+            "Events a second from which next editions of views are being built; 0 if none is",
+            views_built.clone(),
+        );
         registry.register("sql_statements", "SQL statements by status code", sql.clone());
         registry.register("sql_rows", "Rows in answers of SQL statements", sql_rows.clone());
         registry.register("sql_running", "SQL statements that run or wait", sql_running.clone());
@@ -134,6 +142,7 @@ impl Default for Metrics {
             view_position,
             view_stopped,
             view_unbuilt,
+            views_built,
             sql,
             sql_rows,
             sql_running,
@@ -180,6 +189,7 @@ impl Metrics {
             self.view_unbuilt.get_or_create(&view).set(0);
         }
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.views_built.set(whole(status.built_per_second));
         for edition in &status.editions {
             let checkpoint = &edition.checkpoint;
             let view = View { view: checkpoint.projection.clone() };

@@ -225,6 +225,7 @@ fn metrics_tell_of_calls_commits_and_views() {
             "huzhu_log_events",
             "huzhu_log_commit_batch_events",
             "huzhu_view_lag_seconds",
+            "huzhu_views_built_events_per_second",
         ] {
             assert!(metrics.contains(name), "{name} is not in\n{metrics}");
         }
