@@ -41,7 +41,8 @@ async fn whom_the_authority_signed_for_is_trusted() {
 async fn whom_another_authority_signed_for_is_refused_at_the_start() {
     let (node, authority) = (Node::start(), Authority::new());
     let terminator = Terminator::before(node.address(), &authority, "127.0.0.1", None).await;
-    let other = [named("tlsCaFile", &Authority::new().certificate())];
+    let stranger = Authority::new();
+    let other = [named("tlsCaFile", &stranger.certificate())];
     // The system knows the authority no more than the other one does.
     let refused = tokio::join!(open(&terminator, &other), open(&terminator, &[]));
     for refused in [refused.0, refused.1] {
