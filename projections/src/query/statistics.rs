@@ -163,12 +163,12 @@ impl Queries {
 }
 
 fn sql(condition: &str, rows: u32) -> String {
-    // Persons are counted over versions, each once; covers and workers as they stood when the month
-    // ended.
+    // Persons are counted over versions, each once (PostgreSQL sorts for count(DISTINCT) and hashes for
+    // DISTINCT); covers and workers as they stood when the month ended.
     format!(
         "SELECT s.*,
-            (SELECT count(DISTINCT member) FROM benefit_persons p
-              WHERE p.plan = s.plan AND p.district = s.district AND p.month = s.month),
+            (SELECT count(*) FROM (SELECT DISTINCT member FROM benefit_persons p
+              WHERE p.plan = s.plan AND p.district = s.district AND p.month = s.month) persons),
             (SELECT sum(starting) - sum(ending) FROM enrolment_statistics e
               WHERE e.plan = s.plan AND e.district = s.district AND e.month <= s.month),
             (SELECT sum(change) FROM worker_statistics w
