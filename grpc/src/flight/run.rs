@@ -285,11 +285,9 @@ impl Analysis {
             .with_schema(schema)
             .build(rows.map_err(FlightError::from));
         // Whoever asked may have gone; then this ends with them.
-        let _ = begun.send(freshness);
+        begun.send(freshness).map_err(|_| SqlError::Cancelled)?;
         while let Some(message) = messages.next().await {
-            if parts.send(Part::Data(message?)).await.is_err() {
-                break;
-            }
+            parts.send(Part::Data(message?)).await.map_err(|_| SqlError::Cancelled)?;
         }
         Ok(())
     }
