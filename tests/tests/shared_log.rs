@@ -302,12 +302,17 @@ fn a_service_stops_while_its_cluster_is_gone() {
             ..Default::default()
         };
         let under_way = tokio::spawn(async move { operator.call(publish).await });
-        while !program.log().contains("a call to the cluster is tried again") {
+        let service = program.service();
+        // Others than the call ask the cluster too.
+        while !service.metrics().await.contains("huzhu_calls_in_flight 1")
+            || !program.log().contains("a call to the cluster is tried again")
+        {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         program.terminate();
         let status = under_way.await.unwrap().unwrap_err();
-        assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}");
+        let log = program.log();
+        assert_eq!(status.code(), tonic::Code::Unavailable, "{status:?}\n{log}");
         assert!(program.wait().await.success(), "{}", program.log());
         let log = program.log();
         assert!(log.contains("the cluster does not answer, and is not waited for"), "{log}");
