@@ -25,8 +25,8 @@ use crate::projection::{Arrived, Projection};
 use crate::sqlite::{Mode, Sqlite};
 use crate::views;
 
-/// What one transaction takes in at most.
-const BUILD: Budget = Budget { events: 20_000, bytes: 16 * 1024 * 1024 };
+/// What one transaction of a rebuild takes in at most.
+pub const BUILD: Budget = Budget { events: 20_000, bytes: 16 * 1024 * 1024 };
 
 /// The views that cost about as much to build as all others together.
 const LARGE: [&str; 1] = ["claims"];

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use huzhu_projections::database::Place;
+use huzhu_projections::rebuild::BUILD;
 use huzhu_projections::testing::Scratch;
 
 use crate::asked;
@@ -112,7 +113,7 @@ fn write_bare(report: &mut Report, folder: &Path, tried: &Tried, rate: u64) {
     let each_event = if server.is_none() { child("--bare", folder, None, 1) } else { Vec::new() };
     let scratch = server.as_ref().and_then(|_| Scratch::new());
     let url = scratch.as_ref().map(Scratch::url);
-    let each_batch = child("--bare", folder, url.as_deref(), bare::BATCH.events);
+    let each_batch = child("--bare", folder, url.as_deref(), BUILD.events);
     let target = each_event.first().or_else(|| each_batch.first()).copied();
     for (what, written) in [("event", each_event), ("batch", each_batch)] {
         let [bare, rows] = written[..] else { continue };

@@ -13,25 +13,22 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use huzhu_grpc::clock::Clock;
-use huzhu_projections::checkpoint::Checkpoint;
-use huzhu_projections::database::{Change, Database, Interrupt, Reader};
+use huzhu_projections::database::{Change, Database, Reader};
 use huzhu_projections::edition;
-use huzhu_projections::feed::{Budget, EmbeddedFeed, Feed};
+use huzhu_projections::feed::{EmbeddedFeed, Feed};
 use huzhu_projections::keeper::{Keeper, tables};
 use huzhu_projections::postgres::{self as postgres_views, Postgres};
+use huzhu_projections::rebuild::BUILD;
 use huzhu_projections::record::Table;
 use huzhu_projections::rows::DatabaseError;
 use huzhu_projections::sqlite::{Mode, Sqlite};
-use huzhu_projections::value::{Kind, Value};
+use huzhu_projections::value::Value;
 use huzhu_projections::views;
 use huzhu_projections::views::joined::Joined;
 use huzhu_store::embedded::EmbeddedStore;
 use postgres::{Client, NoTls};
 
 use crate::report::rate;
-
-/// The batches in which a rebuild reads the log.
-pub(super) const BATCH: Budget = Budget { events: 20_000, bytes: 24 * 1024 * 1024 };
 
 /// What was written, and how long it took.
 #[derive(Default)]
@@ -78,7 +75,7 @@ pub(super) fn write(folder: &Path, folded: usize, url: Option<&str>) -> Written 
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (mut after, mut written) = (0, Written::default());
     loop {
-        let events = runtime.block_on(feed.after(after, BATCH)).unwrap();
+        let events = runtime.block_on(feed.after(after, BUILD)).unwrap();
         if events.is_empty() {
             break;
         }
@@ -359,34 +356,6 @@ impl Database for Recorder {
     }
 
     fn reader(&mut self) -> &mut dyn Reader {
-        self
-    }
-}
-
-impl Reader for Recorder {
-    fn select(
-        &mut self,
-        sql: &str,
-        with: &[Value],
-        kinds: &[Kind],
-        each: &mut dyn FnMut(Vec<Value>) -> Result<(), DatabaseError>,
-    ) -> Result<(), DatabaseError> {
-        self.shadow.select(sql, with, kinds, each)
-    }
-
-    fn columns(&mut self, sql: &str) -> Result<Vec<String>, DatabaseError> {
-        self.shadow.columns(sql)
-    }
-
-    fn begin_reading(&mut self) -> Result<Vec<Checkpoint>, DatabaseError> {
-        self.shadow.begin_reading()
-    }
-
-    fn end_reading(&mut self) -> Result<(), DatabaseError> {
-        self.shadow.end_reading()
-    }
-
-    fn interrupter(&self) -> Box<dyn Interrupt> {
-        self.shadow.interrupter()
+        self.shadow.reader()
     }
 }
