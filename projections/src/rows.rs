@@ -253,11 +253,9 @@ impl<R: Record> Rows<R> {
         source: &mut dyn Source,
     ) -> Result<Option<R>, DatabaseError> {
         let held = self.held(key, source)?;
+        held.update();
         let row = held.row.take();
-        if let Some(row) = &row {
-            if held.fate == Fate::Unchanged {
-                held.before = Some(Box::new(row.clone()));
-            }
+        if row.is_some() {
             // A row that the database never saw needs no deletion, only to be forgotten.
             let inserted = held.fate == Fate::Inserted;
             held.fate = if inserted { Fate::Unchanged } else { Fate::Deleted };

@@ -3,6 +3,7 @@
 //! It keeps what serves up to date; in between it builds what is to serve, slice by slice, so that
 //! the one never waits long for the other.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,7 +154,7 @@ impl Worker {
                         // The connection may be gone, and the right to write with it.
                         (self.keeper, self.reader) = (None, None);
                     }
-                    self.pause(wait);
+                    self.pause(wait, pending());
                     wait = wait.saturating_mul(2).min(BACK_OFF_MAX);
                 }
             }
@@ -180,7 +181,7 @@ impl Worker {
                 match offset {
                     Some(offset) => feed.grown(offset).await.map_err(ViewsError::from),
                     // Every view stands still, until it is told to go on.
-                    None => std::future::pending().await,
+                    None => pending().await,
                 }
             };
             tokio::select! {
@@ -197,12 +198,13 @@ impl Worker {
         }
     }
 
-    /// Waits, unless it has to stop.
-    fn pause(&mut self, wait: Duration) {
+    /// Waits, unless it has to stop or is `woken`.
+    fn pause(&mut self, wait: Duration, woken: impl Future<Output = ()>) {
         let stopped = &mut self.stopped;
         self.runtime.block_on(async {
             tokio::select! {
                 _ = stopped.wait_for(|stopped| *stopped) => {}
+                () = woken => {}
                 () = tokio::time::sleep(wait) => {}
             }
         });
@@ -214,14 +216,8 @@ impl Worker {
         self.taken = Instant::now();
         let rush = taken.saturating_mul(1_000) >= RUSH.saturating_mul(millis.max(1));
         let rest = if rush { self.rest.in_a_rush } else { self.rest.usual };
-        let (wanted, stopped) = (&self.wanted, &mut self.stopped);
-        self.runtime.block_on(async {
-            tokio::select! {
-                _ = stopped.wait_for(|stopped| *stopped) => {}
-                () = wanted.notified() => {}
-                () = tokio::time::sleep(rest) => {}
-            }
-        });
+        let wanted = Arc::clone(&self.wanted);
+        self.pause(rest, wanted.notified());
     }
 
     /// Takes in what is there for the views that serve; whether there was anything.
@@ -364,7 +360,7 @@ impl Worker {
             }
         }
         self.look()?;
-        self.pause(LOOK);
+        self.pause(LOOK, pending());
         Ok(())
     }
 
