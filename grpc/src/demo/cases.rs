@@ -298,41 +298,50 @@ async fn pay(world: &World, approved: usize) -> Result<(Vec<String>, String), De
 /// Where the views stand once they show as many claims as are `wanted` as paid: a claim records its
 /// payment right behind the bank's answer.
 async fn paid(finance: &Desk, wanted: usize) -> Result<String, DemoError> {
-    for _ in 0..100 {
+    shown(&format!("{wanted} claims as paid"), async || {
         let request = query::ListClaimsRequest {
             page_size: 1_000,
             state: query::ClaimState::Paid.into(),
             ..Default::default()
         };
         let paid = done("claims", finance.queries().list_claims(finance.request(request)).await)?;
-        if paid.claims.len() >= wanted {
-            return Ok(paid.freshness.map(|freshness| freshness.position).unwrap_or_default());
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Err(DemoError::System(format!("the views never showed {wanted} claims as paid")))
+        let position = paid.freshness.map(|freshness| freshness.position).unwrap_or_default();
+        Ok((paid.claims.len() >= wanted).then_some(position))
+    })
+    .await
 }
 
 /// The payouts that are due, the largest last, once the view shows as many as are `wanted`: a
 /// payout is recorded right behind the approval that a receipt tells of.
 async fn due(finance: &Desk, at_least: &str, wanted: usize) -> Result<Vec<String>, DemoError> {
-    for _ in 0..100 {
+    let mut due = shown(&format!("{wanted} payouts that are due"), async || {
         let request = query::ListPayoutsRequest {
             page_size: 1_000,
             at_least: at_least.to_owned(),
             state: query::PayoutState::Due.into(),
             ..Default::default()
         };
-        let mut due =
-            done("payouts", finance.queries().list_payouts(finance.request(request)).await)?;
-        if due.payouts.len() >= wanted {
-            // Ids differ from run to run, and what the bank sends back must not.
-            due.payouts.sort_by_key(|payout| payout.amount.as_ref().map_or(0, |yuan| yuan.units));
-            return Ok(due.payouts.into_iter().map(|payout| payout.payout_id).collect());
+        let due = done("payouts", finance.queries().list_payouts(finance.request(request)).await)?;
+        Ok((due.payouts.len() >= wanted).then_some(due.payouts))
+    })
+    .await?;
+    // Ids differ from run to run, and what the bank sends back must not.
+    due.sort_by_key(|payout| payout.amount.as_ref().map_or(0, |yuan| yuan.units));
+    Ok(due.into_iter().map(|payout| payout.payout_id).collect())
+}
+
+/// Asks the views again and again until they show `what`, which is recorded behind an answer.
+async fn shown<T>(
+    what: &str,
+    ask: impl AsyncFn() -> Result<Option<T>, DemoError>,
+) -> Result<T, DemoError> {
+    for _ in 0..100 {
+        if let Some(found) = ask().await? {
+            return Ok(found);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Err(DemoError::System(format!("the views never showed {wanted} payouts that are due")))
+    Err(DemoError::System(format!("the views never showed {what}")))
 }
 
 async fn answer(
