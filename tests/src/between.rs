@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{BoxStream, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -27,6 +28,14 @@ use protocol::streams::{
 
 const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Passes what comes `near` on to `node`, byte by byte, and what comes back.
+pub(crate) async fn pass_on(mut near: impl AsyncRead + AsyncWrite + Unpin, node: SocketAddr) {
+    if let Ok(mut far) = TcpStream::connect(node).await {
+        // However it ends, both sides see it.
+        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    }
+}
+
 /// Passes connections on, byte by byte, until it is cut.
 pub struct Wire {
     address: SocketAddr,
@@ -45,13 +54,9 @@ impl Wire {
             // They end with the task.
             let mut connections = tokio::task::JoinSet::new();
             loop {
-                let (mut near, _) = listener.accept().await.unwrap();
+                let (near, _) = listener.accept().await.unwrap();
                 counted.fetch_add(1, Ordering::SeqCst);
-                connections.spawn(async move {
-                    if let Ok(mut far) = TcpStream::connect(node).await {
-                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-                    }
-                });
+                connections.spawn(pass_on(near, node));
             }
         });
         Self { address, taken, task }

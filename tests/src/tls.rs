@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+use crate::between::pass_on;
 
 /// Who signs certificates. Its own is a file, as are those of clients.
 pub struct Authority {
@@ -117,13 +119,11 @@ impl Terminator {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, counted) = (acceptor.clone(), Arc::clone(&counted));
                 connections.spawn(async move {
-                    let Ok(mut near) = acceptor.accept(stream).await else { return };
+                    let Ok(near) = acceptor.accept(stream).await else { return };
                     if near.get_ref().1.peer_certificates().is_some() {
                         counted.fetch_add(1, Ordering::SeqCst);
                     }
-                    if let Ok(mut far) = TcpStream::connect(node).await {
-                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-                    }
+                    pass_on(near, node).await;
                 });
             }
         });

@@ -21,6 +21,7 @@ use huzhu_store::embedded::EmbeddedStore;
 use huzhu_store::engine::{Engine, Limits, streams};
 use huzhu_store::port::Position;
 use jiff::civil::date;
+use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
 use uuid::Uuid;
 
@@ -170,12 +171,18 @@ impl Caller {
         self.pass(64, 1_000).await;
     }
 
+    /// The claim of this number: the unit that files it, its clerk, and the request.
+    fn filing(&self, number: usize) -> (usize, &Desk, Request<command::FileClaimRequest>) {
+        let member = number % self.covers.len();
+        let unit = self.units[member];
+        let clerk = &self.desks[unit].0;
+        (unit, clerk, clerk.request(claim(&self.covers[member], number)))
+    }
+
     async fn echo(&self, in_flight: usize, count: usize) -> Samples {
         // The requests that the service gets: many clerks, each with a token of their own.
         let calls = (0..count).map(|number| {
-            let member = number % self.covers.len();
-            let clerk = &self.desks[self.units[member]].0;
-            let request = clerk.request(claim(&self.covers[member], number));
+            let (_, _, request) = self.filing(number);
             let mut echo = self.echo.clone();
             async move { drop(echo.file_claim(request).await.unwrap()) }
         });
@@ -185,11 +192,8 @@ impl Caller {
     async fn file(&mut self, in_flight: usize, count: usize) -> Samples {
         let first = self.filed;
         let calls = (first..first + count).map(|number| {
-            let member = number % self.covers.len();
-            let unit = self.units[member];
-            let clerk = &self.desks[unit].0;
-            let (mut claims, request) =
-                (clerk.claims(), clerk.request(claim(&self.covers[member], number)));
+            let (unit, clerk, request) = self.filing(number);
+            let mut claims = clerk.claims();
             async move { (unit, claims.file_claim(request).await.unwrap().into_inner().claim_id) }
         });
         let (samples, filed) = timed(in_flight, calls).await;
@@ -206,10 +210,8 @@ impl Caller {
         let begun = Instant::now();
         let calls = (0..count).map(|place| {
             let number = first + usize::try_from(place).unwrap();
-            let member = number % self.covers.len();
-            let clerk = &self.desks[self.units[member]].0;
-            let (mut claims, request) =
-                (clerk.claims(), clerk.request(claim(&self.covers[member], number)));
+            let (_, clerk, request) = self.filing(number);
+            let mut claims = clerk.claims();
             async move {
                 let due = begun + Duration::from_secs(1) * place / rate;
                 tokio::time::sleep_until(due.into()).await;
