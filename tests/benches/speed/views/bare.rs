@@ -5,7 +5,7 @@
 //! it. Also measured is the upsert of what a whole batch leaves, which nothing that writes the same
 //! batches can pass.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -19,7 +19,7 @@ use huzhu_projections::feed::{EmbeddedFeed, Feed};
 use huzhu_projections::keeper::{Keeper, tables};
 use huzhu_projections::postgres::{self as postgres_views, Postgres};
 use huzhu_projections::rebuild::BUILD;
-use huzhu_projections::record::Table;
+use huzhu_projections::record::{ColumnDef, Table};
 use huzhu_projections::rows::DatabaseError;
 use huzhu_projections::sqlite::{Mode, Sqlite};
 use huzhu_projections::value::Value;
@@ -104,16 +104,16 @@ trait Upserts {
 }
 
 fn upsert(table: &Table, name: &str, from: &str) -> String {
-    let names = |columns: &[_]| {
-        let names = columns.iter().map(|column: &huzhu_projections::record::ColumnDef| column.name);
-        names.collect::<Vec<_>>().join(", ")
-    };
     let (key, rest) = table.columns.split_at(table.key);
     let set = rest.iter().map(|column| format!("{0} = excluded.{0}", column.name));
     let set = set.collect::<Vec<_>>().join(", ");
     let action = if set.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {set}") };
-    let all = names(table.columns);
-    format!("INSERT INTO {name} ({all}) {from} ON CONFLICT ({}) DO {action}", names(key))
+    let all = column_names(table.columns);
+    format!("INSERT INTO {name} ({all}) {from} ON CONFLICT ({}) DO {action}", column_names(key))
+}
+
+fn column_names(columns: &[ColumnDef]) -> String {
+    columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
 }
 
 fn found(table: &Table) -> String {
@@ -166,7 +166,8 @@ impl Upserts for File {
     }
 }
 
-/// A PostgreSQL server: rows are copied into a table beside, and merged from there.
+/// A PostgreSQL server: what a batch changes is copied into a table beside, and the last change of
+/// each row is merged from there.
 struct Server {
     client: Client,
     database: Postgres,
@@ -180,24 +181,32 @@ impl Server {
         for table in tables(&mut views::all()) {
             let name = edition::physical(table.name, 1);
             database.create(&name, table).unwrap();
-            let beside = format!("CREATE TEMP TABLE new_{0} (LIKE {name})", table.name);
+            let all = column_names(table.columns);
+            let beside = format!(
+                "CREATE TEMP TABLE new_{0} AS
+                 SELECT 0::bigint AS ordinal, FALSE AS gone, {all} FROM {name} LIMIT 0",
+                table.name
+            );
             client.batch_execute(&beside).unwrap();
         }
         Self { client, database }
     }
 
-    fn merge(&mut self, table: &'static Table, rows: &[Vec<Value>]) {
+    fn merge(&mut self, table: &'static Table, changes: &[Upsert]) {
         let mut copied = String::new();
-        for row in rows {
-            for (place, value) in row.iter().enumerate() {
-                if place > 0 {
-                    copied.push('\t');
-                }
-                match value {
-                    Value::Null => copied.push_str("\\N"),
-                    // Writing to a String cannot fail.
-                    Value::Integer(number) => drop(write!(copied, "{number}")),
-                    Value::Text(text) => escape(text, &mut copied),
+        for (ordinal, change) in changes.iter().enumerate() {
+            let (gone, values) = match change {
+                Upsert::Row(row) => ('f', row),
+                Upsert::Gone(key) => ('t', key),
+            };
+            // Writing to a String cannot fail.
+            let _ = write!(copied, "{ordinal}\t{gone}");
+            for place in 0..table.columns.len() {
+                copied.push('\t');
+                match values.get(place) {
+                    None | Some(Value::Null) => copied.push_str("\\N"),
+                    Some(Value::Integer(number)) => drop(write!(copied, "{number}")),
+                    Some(Value::Text(text)) => escape(text, &mut copied),
                 }
             }
             copied.push('\n');
@@ -206,8 +215,21 @@ impl Server {
         let mut copy = self.client.copy_in(&format!("COPY {beside} FROM STDIN")).unwrap();
         copy.write_all(copied.as_bytes()).unwrap();
         copy.finish().unwrap();
-        let merge = upsert(table, &name, &format!("SELECT * FROM {beside}"));
-        self.client.batch_execute(&format!("{merge}; TRUNCATE {beside}")).unwrap();
+        let key = column_names(table.columns.split_at(table.key).0);
+        let last =
+            format!("(SELECT DISTINCT ON ({key}) * FROM {beside} ORDER BY {key}, ordinal DESC)");
+        let all = column_names(table.columns);
+        let merge =
+            upsert(table, &name, &format!("SELECT {all} FROM {last} AS last WHERE NOT gone"));
+        self.client.batch_execute(&merge).unwrap();
+        if changes.iter().any(|change| matches!(change, Upsert::Gone(_))) {
+            let found = table.key_columns().map(|column| format!("t.{0} = last.{0}", column.name));
+            let found = found.collect::<Vec<_>>().join(" AND ");
+            let delete =
+                format!("DELETE FROM {name} t USING {last} AS last WHERE gone AND {found}");
+            self.client.batch_execute(&delete).unwrap();
+        }
+        self.client.batch_execute(&format!("TRUNCATE {beside}")).unwrap();
     }
 }
 
@@ -226,31 +248,12 @@ fn escape(text: &str, out: &mut String) {
 impl Upserts for Server {
     fn write(&mut self, changes: Changes) {
         self.client.batch_execute("BEGIN").unwrap();
-        let mut of_table: Vec<(&'static Table, Vec<Vec<Value>>)> = Vec::new();
+        let mut of_table: BTreeMap<&str, (&'static Table, Vec<Upsert>)> = BTreeMap::new();
         for (table, change) in changes {
-            match change {
-                Upsert::Row(row) => {
-                    match of_table.last_mut().filter(|(last, _)| last.name == table.name) {
-                        Some((_, rows)) => rows.push(row),
-                        None => of_table.push((table, vec![row])),
-                    }
-                }
-                Upsert::Gone(key) => {
-                    let name = edition::physical(table.name, 1);
-                    let found = table.key_columns().zip(&key).map(|(column, value)| match value {
-                        Value::Text(text) => format!("{} = '{text}'", column.name),
-                        Value::Integer(number) => format!("{} = {number}", column.name),
-                        Value::Null => format!("{} IS NULL", column.name),
-                    });
-                    let found = found.collect::<Vec<_>>().join(" AND ");
-                    self.client
-                        .batch_execute(&format!("DELETE FROM {name} WHERE {found}"))
-                        .unwrap();
-                }
-            }
+            of_table.entry(table.name).or_insert((table, Vec::new())).1.push(change);
         }
-        for (table, rows) in of_table {
-            self.merge(table, &rows);
+        for (table, changes) in of_table.values() {
+            self.merge(table, changes);
         }
         self.client.batch_execute("COMMIT").unwrap();
     }
