@@ -42,7 +42,7 @@ pub(super) struct Rest {
 
 impl Default for Rest {
     fn default() -> Self {
-        Self { usual: Duration::from_millis(20), in_a_rush: Duration::from_millis(250) }
+        Self { usual: Duration::from_millis(10), in_a_rush: Duration::from_millis(250) }
     }
 }
 
