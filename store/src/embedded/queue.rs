@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
 
+use super::batch::Placed;
 use crate::port::{Append, AppendError, Appended, StoreError};
 
 /// What a list of appends is answered with.
@@ -14,8 +14,13 @@ pub(super) type Answer = Result<Vec<Appended>, AppendError>;
 /// An answer on its way to its caller.
 pub(super) type Answered = (oneshot::Sender<Answer>, Answer);
 
-/// A commit on another thread.
-pub(super) type Begun = JoinHandle<Vec<Answered>>;
+/// What a commit leaves: answers, and the events it wrote. Whoever made them frees them: memory that
+/// goes back from another thread is dear to both.
+#[derive(Default)]
+pub(super) struct Committed {
+    pub(super) answers: Vec<Answered>,
+    pub(super) written: Vec<Placed>,
+}
 
 /// So many lists are worth a commit of their own: to gather more would only let the disk rest.
 const ENOUGH: usize = 16;
@@ -54,6 +59,7 @@ impl Default for Limits {
 
 pub(super) struct Queue {
     state: Mutex<State>,
+    changed: Notify,
     idle: Notify,
     limits: Limits,
 }
@@ -62,19 +68,32 @@ pub(super) struct Queue {
 struct State {
     waiting: VecDeque<Waiting>,
     bytes: usize,
+    /// Whether a committer lives, who answers the callers.
     committing: bool,
-    /// Whether the committer lets callers go first; then who makes it enough begins the commit.
-    gathering: bool,
-    begun: Option<Begun>,
+    /// Whether a commit is under way.
+    busy: bool,
+    /// What was committed elsewhere and is still to be answered.
+    done: Vec<Committed>,
     closed: Option<StoreError>,
+}
+
+/// What the caller has to do who made a list wait.
+#[derive(Default)]
+pub(super) struct Pushed {
+    /// Start a committer.
+    pub(super) first: bool,
+    /// Commit these: enough wait, and nobody is at it.
+    pub(super) enough: Option<Vec<Waiting>>,
 }
 
 /// What the committer has to do next.
 pub(super) enum Next {
-    /// A caller has begun a commit: see it to its end.
-    Begun(Begun),
+    /// Answer these callers.
+    Answer(Vec<Committed>),
     /// Commit these.
     Commit(Vec<Waiting>),
+    /// A commit is under way: wait until something has changed.
+    Wait,
     /// Nothing waits, and the committer has ended.
     Nothing,
 }
@@ -97,24 +116,26 @@ impl State {
         self.bytes = self.bytes.saturating_sub(freed);
         taken
     }
+
+    /// The same, for a commit that begins now, if enough wait.
+    fn take_enough(&mut self, limits: Limits) -> Option<Vec<Waiting>> {
+        let enough = self.waiting.len() >= ENOUGH;
+        self.busy |= enough;
+        enough.then(|| self.take(limits))
+    }
 }
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { state: Mutex::default(), idle: Notify::new(), limits }
+        Self { state: Mutex::default(), changed: Notify::new(), idle: Notify::new(), limits }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets `waiting` wait. Answers whether the caller has to start a committer. Where enough wait
-    /// now, `begin` commits them.
-    pub(super) fn push(
-        &self,
-        waiting: Waiting,
-        begin: impl FnOnce(Vec<Waiting>) -> Begun,
-    ) -> Result<bool, AppendError> {
+    /// Lets `waiting` wait.
+    pub(super) fn push(&self, waiting: Waiting) -> Result<Pushed, AppendError> {
         let mut state = self.state();
         if let Some(why) = &state.closed {
             return Err(why.clone().into());
@@ -128,20 +149,14 @@ impl Queue {
         state.bytes = bytes;
         state.waiting.push_back(waiting);
         let first = !std::mem::replace(&mut state.committing, true);
-        state.gathering |= first;
-        if state.gathering && state.waiting.len() >= ENOUGH {
-            state.gathering = false;
-            let lists = state.take(self.limits);
-            state.begun = Some(begin(lists));
-        }
-        Ok(first)
+        let enough = if state.busy { None } else { state.take_enough(self.limits) };
+        Ok(Pushed { first, enough })
     }
 
-    /// Lets callers go first from now on, unless enough of them wait.
-    pub(super) fn gather(&self) -> bool {
-        let mut state = self.state();
-        state.gathering = state.begun.is_none() && state.waiting.len() < ENOUGH;
-        state.gathering
+    /// Whether callers should go first before what waits is committed.
+    pub(super) fn gathers(&self) -> bool {
+        let state = self.state();
+        !state.busy && state.done.is_empty() && state.waiting.len() < ENOUGH
     }
 
     pub(super) fn len(&self) -> usize {
@@ -151,18 +166,53 @@ impl Queue {
     /// What the committer has to do next.
     pub(super) fn next(&self) -> Next {
         let mut state = self.state();
-        state.gathering = false;
-        if let Some(begun) = state.begun.take() {
-            return Next::Begun(begun);
+        if !state.done.is_empty() {
+            return Next::Answer(std::mem::take(&mut state.done));
+        }
+        if state.busy {
+            return Next::Wait;
         }
         let taken = state.take(self.limits);
         if !taken.is_empty() {
+            state.busy = true;
             return Next::Commit(taken);
         }
         state.committing = false;
         drop(state);
         self.idle.notify_waiters();
         Next::Nothing
+    }
+
+    /// Waits until the committer has something to do again.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Hands what was committed elsewhere to the committer, who answers.
+    pub(super) fn done(&self, committed: Committed) {
+        let mut state = self.state();
+        // Without a committer nobody waits for an answer any more.
+        if state.committing {
+            state.done.push(committed);
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// What whoever has just committed should go on with, if enough wait; else the commit is over.
+    pub(super) fn more(&self) -> Option<Vec<Waiting>> {
+        let mut state = self.state();
+        let more = state.take_enough(self.limits);
+        state.busy = more.is_some();
+        drop(state);
+        self.changed.notify_one();
+        more
+    }
+
+    /// The commit is over.
+    pub(super) fn rest(&self) {
+        self.state().busy = false;
+        self.changed.notify_one();
     }
 
     /// Takes no more, for the reason `why`; what waits is still committed.
@@ -176,10 +226,10 @@ impl Queue {
         let dropped = std::mem::take(&mut state.waiting);
         state.bytes = 0;
         state.committing = false;
-        state.gathering = false;
-        state.begun = None;
+        state.busy = false;
+        let unanswered = std::mem::take(&mut state.done);
         drop(state);
-        drop(dropped);
+        drop((dropped, unanswered));
         self.idle.notify_waiters();
     }
 
@@ -199,20 +249,16 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn push(queue: &Queue, events: usize, bytes: usize) -> Result<bool, AppendError> {
-        let waiting = Waiting { appends: Vec::new(), events, bytes, answer: oneshot::channel().0 };
-        queue.push(waiting, |lists| tokio::task::spawn_blocking(move || answered(lists)))
+    fn push(queue: &Queue, events: usize, bytes: usize) -> Result<Pushed, AppendError> {
+        let (appends, answer) = (Vec::new(), oneshot::channel().0);
+        queue.push(Waiting { appends, events, bytes, answer })
     }
 
-    fn answered(lists: Vec<Waiting>) -> Vec<Answered> {
-        lists.into_iter().map(|list| (list.answer, Ok(Vec::new()))).collect()
-    }
-
+    /// How many lists the next commit takes, which then is over.
     fn taken(queue: &Queue) -> usize {
-        match queue.next() {
-            Next::Commit(lists) => lists.len(),
-            Next::Begun(_) | Next::Nothing => 0,
-        }
+        let Next::Commit(lists) = queue.next() else { return 0 };
+        queue.rest();
+        lists.len()
     }
 
     fn queue() -> Queue {
@@ -238,33 +284,61 @@ mod tests {
     fn bytes_that_wait_are_bounded_and_freed_when_taken() {
         let queue = queue();
         push(&queue, 1, 90).unwrap();
-        assert_eq!(push(&queue, 1, 20), Err(AppendError::Overloaded));
+        assert_eq!(push(&queue, 1, 20).err(), Some(AppendError::Overloaded));
         taken(&queue);
         push(&queue, 1, 20).unwrap();
     }
 
     #[test]
     fn one_list_may_be_larger_than_what_may_wait() {
-        assert_eq!(push(&queue(), 1, 1_000), Ok(true));
+        assert!(push(&queue(), 1, 1_000).is_ok());
     }
 
     #[test]
     fn one_committer_is_started_until_nothing_waits() {
         let queue = queue();
-        assert_eq!(push(&queue, 1, 1), Ok(true));
-        assert_eq!(push(&queue, 1, 1), Ok(false));
+        assert!(push(&queue, 1, 1).unwrap().first);
+        assert!(!push(&queue, 1, 1).unwrap().first);
         assert_eq!((taken(&queue), taken(&queue)), (2, 0));
-        assert_eq!(push(&queue, 1, 1), Ok(true));
+        assert!(push(&queue, 1, 1).unwrap().first);
     }
 
-    #[tokio::test]
-    async fn who_makes_it_enough_begins_the_commit_and_the_next_ones_wait() {
+    /// How many lists are begun with when so many are pushed one after the other.
+    fn begun(queue: &Queue, lists: usize) -> Vec<usize> {
+        let pushed = std::iter::repeat_with(|| push(queue, 1, 1).unwrap()).take(lists);
+        pushed.filter_map(|pushed| pushed.enough).map(|lists| lists.len()).collect()
+    }
+
+    #[test]
+    fn who_makes_it_enough_begins_the_commit_and_whoever_commits_goes_on_while_enough_wait() {
         let queue = Queue::new(Limits::default());
-        for _ in 0..=ENOUGH {
-            push(&queue, 1, 1).unwrap();
-        }
-        let Next::Begun(begun) = queue.next() else { panic!("no commit was begun") };
-        assert_eq!(begun.await.unwrap().len(), ENOUGH);
-        assert_eq!((taken(&queue), taken(&queue)), (1, 0));
+        assert_eq!(begun(&queue, 2 * ENOUGH + 1), [ENOUGH]);
+        assert!(matches!(queue.next(), Next::Wait));
+
+        queue.done(Committed::default());
+        assert_eq!(queue.more().unwrap().len(), ENOUGH + 1);
+        queue.done(Committed::default());
+        assert!(queue.more().is_none());
+
+        assert!(matches!(queue.next(), Next::Answer(commits) if commits.len() == 2));
+        assert!(matches!(queue.next(), Next::Nothing));
+    }
+
+    #[test]
+    fn what_comes_during_a_commit_and_is_not_enough_is_left_to_the_committer() {
+        let queue = Queue::new(Limits::default());
+        assert_eq!(begun(&queue, ENOUGH + 2), [ENOUGH]);
+        assert!(queue.more().is_none());
+        assert_eq!((taken(&queue), taken(&queue)), (2, 0));
+    }
+
+    #[test]
+    fn a_commit_that_never_came_to_its_end_holds_up_nobody() {
+        let queue = Queue::new(Limits::default());
+        assert_eq!(begun(&queue, ENOUGH), [ENOUGH]);
+        queue.rest();
+        assert_eq!(begun(&queue, ENOUGH), [ENOUGH]);
+        queue.abandon();
+        assert!(push(&queue, 1, 1).unwrap().first);
     }
 }

@@ -13,7 +13,7 @@ use super::commits::Commits;
 use super::index::{IndexReader, IndexWriter};
 use super::log::{self, Reading};
 use super::looking::Looking;
-use super::queue::{Answered, Limits, Next, Queue, Waiting};
+use super::queue::{Committed, Limits, Next, Queue, Waiting};
 use super::statistics::Statistics;
 use super::tail::Tail;
 use super::writer::Writer;
@@ -276,11 +276,11 @@ impl Shared {
         if self.unindexed() > UNINDEXED_EVENTS_MAX {
             return Err(AppendError::Overloaded);
         }
-        let begin = |lists| {
-            let shared = Arc::clone(self);
-            tokio::task::spawn_blocking(move || shared.commit(lists))
-        };
-        if self.queue.push(waiting, begin)? {
+        let pushed = self.queue.push(waiting)?;
+        if let Some(lists) = pushed.enough {
+            Work::begin(self, lists);
+        }
+        if pushed.first {
             // Made here, so that it tells the callers even if its runtime never runs it.
             let committer = Committer { shared: Arc::clone(self), ended: false };
             tokio::spawn(committer.run());
@@ -288,7 +288,7 @@ impl Shared {
         Ok(())
     }
 
-    fn commit(&self, mut lists: Vec<Waiting>) -> Vec<Answered> {
+    fn commit(&self, mut lists: Vec<Waiting>) -> Committed {
         // A caller that has left does not want the answer, and nobody was promised anything.
         lists.retain(|list| !list.answer.is_closed());
         let mut guard = self.writer();
@@ -307,14 +307,14 @@ impl Shared {
         let (placed, lasts) = batch.finish();
         drop(standing);
         if placed.is_empty() {
-            return answers;
+            return Committed { answers, written: placed };
         }
         if let Err(error) = writer.record(&placed, now) {
             self.fail(&error);
             for (_, answer) in &mut answers {
                 *answer = Err(error.clone().into());
             }
-            return answers;
+            return Committed { answers, written: placed };
         }
         self.tail.add(placed.iter().map(|event| (&event.stream, event.revision, event.offset)));
         for (stream, last) in lasts {
@@ -323,12 +323,13 @@ impl Shared {
         self.announce(writer.head());
         let refused = answers.iter().filter(|(_, answer)| answer.is_err()).count();
         held(&self.counted).commit(placed.len(), answers.len(), refused, now);
-        answers
+        Committed { answers, written: placed }
     }
 
-    /// Ends what the keeper began: right after a commit nothing is in the way.
+    /// Ends what the keeper began, if it wants that: right after a commit nothing is in the way.
     fn checkpoint(&self) {
-        if let Some((writer, _)) = self.writer().as_ref()
+        if self.checkpoint_wanted.swap(false, Ordering::Relaxed)
+            && let Some((writer, _)) = self.writer().as_ref()
             && let Err(error) = writer.checkpoint()
         {
             self.fail(&error);
@@ -341,8 +342,45 @@ impl Shared {
     }
 }
 
-fn refuse_all(lists: Vec<Waiting>, error: &StoreError) -> Vec<Answered> {
-    lists.into_iter().map(|list| (list.answer, Err(error.clone().into()))).collect()
+fn refuse_all(lists: Vec<Waiting>, error: &StoreError) -> Committed {
+    let refuse = |list: Waiting| (list.answer, Err(error.clone().into()));
+    Committed { answers: lists.into_iter().map(refuse).collect(), written: Vec::new() }
+}
+
+/// A thread beside the callers' that commits: once it is at work it goes on while enough wait, and
+/// the callers' thread decides on the next commands meanwhile.
+struct Work {
+    shared: Arc<Shared>,
+    ended: bool,
+}
+
+impl Work {
+    fn begin(shared: &Arc<Shared>, lists: Vec<Waiting>) {
+        // Made here, so that it lets others commit even if its runtime never runs it.
+        let work = Self { shared: Arc::clone(shared), ended: false };
+        tokio::task::spawn_blocking(move || work.go_on(lists));
+    }
+
+    fn go_on(mut self, mut lists: Vec<Waiting>) {
+        loop {
+            self.shared.queue.done(self.shared.commit(lists));
+            self.shared.checkpoint();
+            match self.shared.queue.more() {
+                Some(more) => lists = more,
+                None => break,
+            }
+        }
+        self.ended = true;
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // Callers of a commit that panicked learn it from the end of their answer's channel.
+        if !self.ended {
+            self.shared.queue.rest();
+        }
+    }
 }
 
 /// Works as long as something waits; when its runtime drops it, the callers learn that.
@@ -353,50 +391,32 @@ struct Committer {
 
 impl Committer {
     async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
         loop {
             self.gather().await;
-            let mut alone = false;
-            let answers = match self.shared.queue.next() {
-                // Callers of work that panicked learn it from the end of their answer's channel.
-                Next::Begun(commit) => commit.await.unwrap_or_default(),
-                Next::Commit(lists) => {
-                    alone = lists.len() < HANDED_OVER_MIN;
-                    self.work(alone, |shared| shared.commit(lists)).await
+            match shared.queue.next() {
+                Next::Answer(commits) => commits.into_iter().for_each(answer),
+                // Few are committed right here: another thread would take longer to wake than to
+                // write.
+                Next::Commit(lists) if lists.len() < HANDED_OVER_MIN => {
+                    answer(shared.commit(lists));
+                    shared.checkpoint();
+                    shared.queue.rest();
                 }
+                Next::Commit(lists) => Work::begin(&shared, lists),
+                Next::Wait => shared.queue.changed().await,
                 Next::Nothing => {
                     // From here on the next caller starts another one.
                     self.ended = true;
                     return;
                 }
-            };
-            for (to, answer) in answers {
-                // The caller may have left since.
-                let _sent = to.send(answer);
-            }
-            if self.shared.checkpoint_wanted.swap(false, Ordering::Relaxed) {
-                self.work(alone, Shared::checkpoint).await;
             }
         }
-    }
-
-    /// Works for one caller alone right here: another thread would take longer to wake than to
-    /// write. For several it works on another thread, and this one takes in the next callers while
-    /// the disk is busy.
-    async fn work<T: Default + Send + 'static>(
-        &self,
-        alone: bool,
-        work: impl FnOnce(&Shared) -> T + Send + 'static,
-    ) -> T {
-        if alone {
-            return work(&self.shared);
-        }
-        let shared = Arc::clone(&self.shared);
-        tokio::task::spawn_blocking(move || work(&shared)).await.unwrap_or_default()
     }
 
     /// Lets everyone who is ready to append do so first: they share the commit.
     async fn gather(&self) {
-        if !self.shared.queue.gather() {
+        if !self.shared.queue.gathers() {
             return;
         }
         let mut waiting = self.shared.queue.len();
@@ -409,6 +429,15 @@ impl Committer {
             waiting = now;
         }
     }
+}
+
+/// Answers callers; what was written is freed here, where it was made.
+fn answer(Committed { answers, written }: Committed) {
+    for (to, answer) in answers {
+        // The caller may have left since.
+        let _sent = to.send(answer);
+    }
+    drop(written);
 }
 
 impl Drop for Committer {
