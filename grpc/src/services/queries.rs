@@ -183,8 +183,7 @@ impl QueryService for Desk {
         let request = request.into_inner();
         let mut check = Check::default();
         let order = match query::ClaimOrder::try_from(request.order_by) {
-            Ok(query::ClaimOrder::Unspecified) => "",
-            Ok(query::ClaimOrder::FiledOn) => "filed_on",
+            Ok(query::ClaimOrder::Unspecified | query::ClaimOrder::FiledOn) => "filed_on",
             Ok(query::ClaimOrder::FiledOnDesc) => "filed_on desc",
             Err(_) => check.fail("order_by", "is not a value of its enum").unwrap_or_default(),
         };

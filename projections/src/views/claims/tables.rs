@@ -162,11 +162,13 @@ record! {
         revision: u64,
     }
     index {
-        "queue, claim WHERE queue IS NOT NULL", "queue, filed_on, claim WHERE queue IS NOT NULL",
+        "queue, filed_on, claim WHERE queue IS NOT NULL",
         "queue, moved_on, claim WHERE queue IS NOT NULL",
         "queue, coalesce(due_on, '9999-12-31'), claim WHERE queue IS NOT NULL",
-        "unit, filed_on, claim", "member, filed_on", "cover", "case_id", "state, filed_on, claim",
-        "plan, filed_on, claim", "filed_on, claim"
+        "filed_on, claim", "state, filed_on, claim", "member, filed_on", "cover", "case_id",
+        "unit, filed_on, claim", "district, filed_on, claim", "plan, filed_on, claim",
+        "unit, state, filed_on, claim", "district, state, filed_on, claim",
+        "plan, state, filed_on, claim"
     }
 }
 

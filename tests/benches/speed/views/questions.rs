@@ -247,9 +247,7 @@ impl<'a> Asking<'a> {
         let queue = || ClaimFilter { queue: Some(self.queue.clone()), ..ClaimFilter::default() };
         let work =
             || WorkFilter { organisation: Some(self.queue.clone()), ..WorkFilter::default() };
-        for order in ["", "filed_on"] {
-            self.pages::<Claim>(report, "claims of a queue", queue, order).await;
-        }
+        self.pages::<Claim>(report, "claims of a queue", queue, "filed_on").await;
         for order in ["due_sorted", "waiting_since"] {
             self.pages::<WorkItem>(report, "work queue", work, order).await;
         }
@@ -258,7 +256,7 @@ impl<'a> Asking<'a> {
     async fn lists(&self, report: &mut Report) {
         let all = ClaimFilter::default;
         let of_unit = || ClaimFilter { unit: Some(self.unit.clone()), ..all() };
-        let paid = |state| ClaimFilter { state: Some(state), ..of_unit() };
+        let of_unit_in = |state| ClaimFilter { state: Some(state), ..of_unit() };
         let district = || ClaimFilter { district: Some(self.district.clone()), ..all() };
         let refused = || ClaimFilter { state: Some(ClaimState::Refused), ..district() };
         let plan = Some("hospital-medical".parse().unwrap());
@@ -266,16 +264,10 @@ impl<'a> Asking<'a> {
             || ClaimFilter { plan: plan.clone(), state: Some(ClaimState::Reversed), ..all() };
         self.first::<Claim>(report, "claims", all(), "filed_on desc").await;
         self.first::<Claim>(report, "claims of a unit", of_unit(), "filed_on desc").await;
-        let paid = |state| paid(state);
-        self.first::<Claim>(
-            report,
-            "paid claims of a unit",
-            paid(ClaimState::Paid),
-            "filed_on desc",
-        )
-        .await;
-        self.first::<Claim>(report, "withdrawn claims of a unit", paid(ClaimState::Withdrawn), "")
-            .await;
+        let settled = of_unit_in(ClaimState::Paid);
+        self.first::<Claim>(report, "paid claims of a unit", settled, "filed_on desc").await;
+        let withdrawn = of_unit_in(ClaimState::Withdrawn);
+        self.first::<Claim>(report, "withdrawn claims of a unit", withdrawn, "filed_on").await;
         self.pages::<Claim>(report, "claims of a district", district, "filed_on").await;
         self.first::<Claim>(report, "refused claims of a district", refused(), "filed_on").await;
         self.first::<Claim>(report, "reversed claims of a plan", of_plan(), "filed_on").await;
@@ -314,8 +306,7 @@ impl<'a> Asking<'a> {
     ) where
         R::Filter: Clone,
     {
-        let by = if order.is_empty() { "id" } else { order };
-        self.page::<R>(report, &format!("{what} by {by}"), filter(), order, None).await;
+        self.first::<R>(report, what, filter(), order).await;
         let (mut token, mut number) = (None, 1);
         while number < LATE_PAGE {
             let ask = Ask { rows: ROWS, token: token.clone(), order_by: order.to_owned() };
@@ -324,7 +315,7 @@ impl<'a> Asking<'a> {
             token = Some(next);
             number += 1;
         }
-        let what = format!("{what} by {by}, page {number}");
+        let what = format!("{what} by {order}, page {number}");
         self.page::<R>(report, &what, filter(), order, token).await;
     }
 
