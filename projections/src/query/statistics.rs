@@ -163,19 +163,27 @@ impl Queries {
 }
 
 fn sql(condition: &str, rows: u32) -> String {
-    // Persons are counted over versions, each once (PostgreSQL sorts for count(DISTINCT) and hashes for
-    // DISTINCT); covers and workers as they stood when the month ended.
+    // Each version knows its persons; only where a month has paid under several are they counted over
+    // them, each once (PostgreSQL sorts for count(DISTINCT) and hashes for DISTINCT). Covers and
+    // workers as they stood when the month ended.
     format!(
-        "SELECT s.*,
-            (SELECT count(*) FROM (SELECT DISTINCT member FROM benefit_persons p
-              WHERE p.plan = s.plan AND p.district = s.district AND p.month = s.month) persons),
+        "SELECT s.plan, s.district, s.month, s.covers, s.contributions_fen, s.filed, s.approved,
+            s.refused, s.payments, s.benefits_fen, s.recovered_fen, s.days_to_payment,
+            CASE WHEN s.paying_versions > 1 THEN
+                (SELECT count(*) FROM (SELECT DISTINCT member FROM benefit_persons p
+                  WHERE p.plan = s.plan AND p.district = s.district AND p.month = s.month) persons)
+                ELSE s.persons END,
             (SELECT sum(starting) - sum(ending) FROM enrolment_statistics e
               WHERE e.plan = s.plan AND e.district = s.district AND e.month <= s.month),
             (SELECT sum(change) FROM worker_statistics w
               WHERE w.district = s.district AND w.month <= s.month)
-         FROM (SELECT plan, district, month, sum(covers), sum(contributions_fen), sum(filed),
-                      sum(approved), sum(refused), sum(payments), sum(benefits_fen),
-                      sum(recovered_fen), sum(days_to_payment)
+         FROM (SELECT plan, district, month, sum(covers) AS covers,
+                      sum(contributions_fen) AS contributions_fen, sum(filed) AS filed,
+                      sum(approved) AS approved, sum(refused) AS refused,
+                      sum(payments) AS payments, sum(persons) AS persons,
+                      sum(CASE WHEN persons > 0 THEN 1 ELSE 0 END) AS paying_versions,
+                      sum(benefits_fen) AS benefits_fen, sum(recovered_fen) AS recovered_fen,
+                      sum(days_to_payment) AS days_to_payment
                  FROM plan_statistics WHERE {condition}
                 GROUP BY plan, district, month ORDER BY plan, district, month LIMIT {rows}) s"
     )

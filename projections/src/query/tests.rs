@@ -24,7 +24,7 @@ use crate::views::payouts::{Batch, BatchState, LineState, Payout, PayoutState};
 use crate::views::rosters::{Roster, RosterState};
 
 struct World {
-    _folder: TempDir,
+    folder: TempDir,
     queries: Queries,
     head: Position,
 }
@@ -53,7 +53,7 @@ fn world(history: &History) -> World {
         trouble: None,
     };
     let queries = Queries::new(Place::Folder(folder.path().to_owned()), Progress::of(status), 2);
-    World { _folder: folder, queries, head: Position { store: STORE, offset } }
+    World { folder, queries, head: Position { store: STORE, offset } }
 }
 
 /// One unit of 40 workers, all members; every second one files: in turn (by number / 7) they are
@@ -384,6 +384,27 @@ async fn statistics_count_persons_and_payments_apart_and_members_at_the_end_of_t
     assert_eq!((after.members_in_force, after.recovered), (0, yuan("400.00")));
     assert_eq!(page.rows.iter().map(|row| row.filed).sum::<u64>(), 20);
     assert_eq!(page.rows.iter().map(|row| row.refused).sum::<u64>(), 3);
+}
+
+#[tokio::test]
+async fn who_is_paid_under_two_versions_in_one_month_is_one_person() {
+    let world = small();
+    let views = rusqlite::Connection::open(world.folder.path().join(FILE)).unwrap();
+    views
+        .execute_batch(
+            "CREATE TEMP TABLE paid AS
+                SELECT * FROM benefit_persons WHERE month = '2014-12' ORDER BY member LIMIT 5;
+             INSERT INTO benefit_persons_1
+                SELECT plan, 'another', district, month, member, payments, benefits_fen FROM paid;
+             INSERT INTO benefit_statistics_1
+                SELECT plan, 'another', district, month, 5, 5, 200000, 0, 0, 5, 5, 200000, 0, 0, 50
+                  FROM benefit_statistics WHERE month = '2014-12'",
+        )
+        .unwrap();
+    let (filter, ask) = (StatisticsFilter::default(), Ask { rows: 100, ..Ask::default() });
+    let page = world.queries.plan_statistics(filter, ask, wish()).await.unwrap().value;
+    let december = page.rows.iter().find(|row| row.month == "2014-12").unwrap();
+    assert_eq!((december.payments, december.persons), (18, 13));
 }
 
 #[tokio::test]
