@@ -11,6 +11,7 @@ use crate::database::Place;
 use crate::dump::dump;
 use crate::export::{self, Ask, Csv, Source};
 use crate::keeper::Keeper;
+use crate::testing::shown::{queries, shown as shown_by_sqlite};
 use crate::testing::{Figures, History, STORE, Scratch, time, year};
 use crate::views;
 
@@ -118,6 +119,20 @@ fn analysts_read_views_and_nothing_else() {
         let why = client.batch_execute(refused).err().unwrap();
         let code = why.as_db_error().unwrap().code().code();
         assert!(["42501", "55000"].contains(&code), "{refused}: {why}");
+    }
+}
+
+#[test]
+fn every_query_that_analysts_are_shown_is_answered_as_by_sqlite() {
+    let Some(scratch) = Scratch::new() else { return };
+    let history = year(SMALL);
+    folded(&scratch.place(), &history, 10_000);
+    let mut client = scratch.client();
+    client.batch_execute(&format!("SET ROLE {ANALYST}")).unwrap();
+    let file = shown_by_sqlite(&history);
+    for query in queries() {
+        let rows = client.query(query, &[]).unwrap_or_else(|why| panic!("{query}: {why}"));
+        assert_eq!(rows.len(), file.ask(query).len(), "{query}");
     }
 }
 

@@ -11,6 +11,13 @@ use crate::keeper::Keeper;
 use crate::sqlite::{FILE, Mode, Sqlite};
 use crate::views;
 
+/// The queries that analysts are shown.
+pub(crate) fn queries() -> Vec<&'static str> {
+    let blocks = include_str!("../../queries.md").split("```sql").skip(1);
+    let queries = blocks.filter_map(|block| block.split("```").next());
+    queries.map(|query| query.trim().trim_end_matches(';')).collect()
+}
+
 /// The views of a history.
 pub(crate) struct Shown {
     _folder: TempDir,

@@ -4,7 +4,7 @@ use super::joined::{Dialect, JOINED};
 use super::*;
 use crate::keeper::tables;
 use crate::record::Table;
-use crate::testing::shown::shown as shown_views;
+use crate::testing::shown::{queries, shown as shown_views};
 use crate::testing::{Figures, year};
 
 /// Every table, and every view over tables.
@@ -105,12 +105,7 @@ fn a_query_over_tables_is_written_for_each_database() {
 
 #[test]
 fn every_query_that_analysts_are_shown_is_answered() {
-    let page = include_str!("../../queries.md");
-    let queries: Vec<_> = page
-        .split("```sql")
-        .skip(1)
-        .map(|block| block.split("```").next().unwrap().trim().trim_end_matches(';'))
-        .collect();
+    let queries = queries();
     assert!(queries.len() >= 15, "{}", queries.len());
     let views = shown_views(&year(Figures { units: 1, members: 40, one_claim_of: 2 }));
     for query in queries {
