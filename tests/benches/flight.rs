@@ -91,7 +91,7 @@ fn multiply(union: &Union) {
     let views = rusqlite::Connection::open(union.service.folder().join("views.db")).unwrap();
     let sql = format!(
         "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
-         INSERT INTO claims SELECT {} FROM numbers CROSS JOIN claims",
+         INSERT INTO claims_1 SELECT {} FROM numbers CROSS JOIN claims_1",
         cells.join(", ")
     );
     let made = views.execute(&sql, [ROWS - 1]).unwrap();
