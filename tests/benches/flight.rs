@@ -14,6 +14,7 @@
 use std::process::Command;
 use std::time::Instant;
 
+use arrow::array::Array as _;
 use futures::StreamExt;
 use huzhu_domain::envelope::Role;
 use huzhu_projections::catalogue::relations;
@@ -106,7 +107,9 @@ async fn read(analyst: &Analyst, sql: &str) -> (u32, usize) {
     while let Some(batch) = stream.next().await {
         let batch = batch.unwrap();
         rows += u32::try_from(batch.num_rows()).unwrap();
-        bytes += batch.get_array_memory_size();
+        // Columns of a batch share its buffer, which the size of an array would count for each.
+        let columns = batch.columns().iter();
+        bytes += columns.map(|one| one.to_data().get_slice_memory_size().unwrap()).sum::<usize>();
     }
     (rows, bytes)
 }
