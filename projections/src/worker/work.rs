@@ -67,8 +67,6 @@ pub(super) struct Worker {
     stopped: watch::Receiver<bool>,
     // Somebody waits for the views.
     wanted: Arc<Notify>,
-    // When the last batch was taken in.
-    taken: Instant,
     // None while another process keeps the views.
     keeper: Option<Keeper>,
     reader: Option<Box<dyn Reader>>,
@@ -119,7 +117,6 @@ impl Worker {
             told,
             stopped,
             wanted: Arc::default(),
-            taken: Instant::now(),
             keeper: None,
             reader: None,
             tried: Instant::now(),
@@ -198,32 +195,41 @@ impl Worker {
         }
     }
 
-    /// Waits, unless it has to stop or is `woken`.
-    fn pause(&mut self, wait: Duration, woken: impl Future<Output = ()>) {
+    /// Waits, unless it has to stop or is `woken`; whether it was woken.
+    fn pause(&mut self, wait: Duration, woken: impl Future<Output = ()>) -> bool {
         let stopped = &mut self.stopped;
         self.runtime.block_on(async {
             tokio::select! {
-                _ = stopped.wait_for(|stopped| *stopped) => {}
-                () = woken => {}
-                () = tokio::time::sleep(wait) => {}
+                _ = stopped.wait_for(|stopped| *stopped) => true,
+                () = woken => true,
+                () = tokio::time::sleep(wait) => false,
             }
-        });
+        })
     }
 
-    /// Lets events gather after `taken` of them, unless somebody waits for the views.
-    fn gather(&mut self, taken: usize) {
-        let (millis, taken) = (self.taken.elapsed().as_millis(), taken as u128);
-        self.taken = Instant::now();
-        let rush = taken.saturating_mul(1_000) >= RUSH.saturating_mul(millis.max(1));
-        let rest = if rush { self.rest.in_a_rush } else { self.rest.usual };
+    /// Lets events gather behind those that were read at `read`, unless somebody waits for the
+    /// views. A rush shows only then, not by what was there before it began.
+    fn gather(&mut self, read: Instant) -> Result<(), ViewsError> {
         let wanted = Arc::clone(&self.wanted);
-        self.pause(rest, wanted.notified());
+        if self.pause(self.rest.usual, wanted.notified()) {
+            return Ok(());
+        }
+        let Some(offset) = self.keeper.as_ref().and_then(Keeper::wants_after) else {
+            return Ok(());
+        };
+        let head = self.runtime.block_on(self.feed.head())?;
+        let (come, millis) = (head.saturating_sub(offset), read.elapsed().as_millis().max(1));
+        if u128::from(come).saturating_mul(1_000) >= RUSH.saturating_mul(millis) {
+            self.pause(self.rest.in_a_rush, wanted.notified());
+        }
+        Ok(())
     }
 
     /// Takes in what is there for the views that serve; whether there was anything.
     fn go_on(&mut self) -> Result<bool, ViewsError> {
         let Some(keeper) = &mut self.keeper else { return Ok(false) };
         let Some(offset) = keeper.wants_after() else { return Ok(false) };
+        let read = Instant::now();
         let events = self.runtime.block_on(self.feed.after(offset, self.budget))?;
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             self.budget = LIVE;
@@ -245,7 +251,7 @@ impl Worker {
             self.report();
         }
         if !full && self.building.is_none() {
-            self.gather(events.len());
+            self.gather(read)?;
         }
         Ok(true)
     }
