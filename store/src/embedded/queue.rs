@@ -78,7 +78,6 @@ struct State {
 }
 
 /// What the caller has to do who made a list wait.
-#[derive(Default)]
 pub(super) struct Pushed {
     /// Start a committer.
     pub(super) first: bool,
