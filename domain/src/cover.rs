@@ -4,7 +4,7 @@
 //!           Grant            End, Pay (where paying ends it)
 //! Ungranted ──────▶ Granted ─────────────────────────────────▶ Ended
 //!                   │     ▲  ◀─────────────────────────────────
-//!                   ╰─────╯   Reverse (of the payment that ended it)
+//!                   ╰─────╯   Reverse (of the last payment that ends it)
 //!     Reserve, Release, Pay, Reverse
 //! ```
 //!
@@ -271,7 +271,9 @@ fn pay(right: &Right, paid: BenefitPaid) -> Result<Vec<Event>, Rejection> {
     let entry = right.held(claim, paid.amount)?;
     match entry.outcome {
         Outcome::Reserved => {
-            let ended = Ended { reason: EndReason::BenefitPaid, on: paid.on };
+            // Money may come after the term; the right does not last any longer for that.
+            let on = paid.on.min(right.granted.term.end());
+            let ended = Ended { reason: EndReason::BenefitPaid, on };
             let ends = entry.reserved.ends_cover && right.ended.is_none();
             let mut events = vec![Event::BenefitPaid(paid)];
             events.extend(ends.then_some(Event::Ended(ended)));
@@ -292,7 +294,10 @@ fn reverse(right: &Right, reversed: BenefitReversed) -> Result<Vec<Event>, Rejec
     match right.held(claim, reversed.amount)?.outcome {
         Outcome::Reserved => Err(Rejection::BenefitNotPaid { claim }),
         Outcome::Paid(payout) if payout == reversed.payout => {
-            Ok(vec![Event::BenefitReversed(reversed)])
+            // The reversal undoes the end; another payment that ends the cover brings it back.
+            let end = right.ended.clone().filter(|end| end.reason == EndReason::BenefitPaid);
+            let ended = end.filter(|_| right.ended_by_other_than(claim)).map(Event::Ended);
+            Ok([Event::BenefitReversed(reversed)].into_iter().chain(ended).collect())
         }
         Outcome::Reversed(payout) if payout == reversed.payout => Ok(Vec::new()),
         Outcome::Paid(payout) | Outcome::Reversed(payout) => {

@@ -69,6 +69,17 @@ impl Right {
         }
     }
 
+    /// Whether this claim's payment ends the cover, and that of another claim does too.
+    pub(super) fn ended_by_other_than(&self, claim: ClaimId) -> bool {
+        let ends = |entry: &Entry| entry.reserved.ends_cover;
+        let stands = |entry: &Entry| matches!(entry.outcome, Outcome::Paid(_));
+        self.entries.get(&claim).is_some_and(ends)
+            && self
+                .entries
+                .iter()
+                .any(|(other, entry)| *other != claim && ends(entry) && stands(entry))
+    }
+
     /// What is used under `key`: carried, reserved and paid, without what `claim` itself holds.
     ///
     /// `None` when the sum cannot be kept exactly.

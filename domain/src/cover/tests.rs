@@ -98,6 +98,38 @@ fn a_payment_that_ends_the_cover_does() {
 }
 
 #[test]
+fn money_that_comes_after_the_term_does_not_make_the_right_last_longer() {
+    let ending = BenefitReserved { ends_cover: true, ..reservation(1, 900) };
+    let (claim, payout, on) = (claim(1), payout(1), day("2015-03-10"));
+    let amount = yuan(900);
+    given::<Cover>([granted(), Event::BenefitReserved(ending)])
+        .when(Command::Pay { claim, payout, amount, on })
+        .then([
+            Event::BenefitPaid(BenefitPaid { claim, payout, amount, on }),
+            Event::Ended(Ended { reason: EndReason::BenefitPaid, on: body().term.end() }),
+        ]);
+}
+
+#[test]
+fn a_cover_that_two_payments_end_goes_on_when_both_were_taken_back() {
+    let ending = |number| {
+        Event::BenefitReserved(BenefitReserved { ends_cover: true, ..reservation(number, 400) })
+    };
+    let end = || Event::Ended(Ended { reason: EndReason::BenefitPaid, on: day("2014-06-01") });
+    let history = vec![granted(), ending(1), ending(2), paid(1, 400), end(), paid(2, 400)];
+    for (first, then) in [(1, 2), (2, 1)] {
+        let mut history = history.clone();
+        given::<Cover>(history.clone())
+            .when(reverse(first, 400))
+            .then([reversed(first, 400), end()]);
+        history.extend([reversed(first, 400), end()]);
+        given::<Cover>(history.clone()).when(reverse(then, 400)).then([reversed(then, 400)]);
+        history.push(reversed(then, 400));
+        assert_eq!(replay::<Cover, _>(&history).unwrap().granted().unwrap().ended, None);
+    }
+}
+
+#[test]
 fn a_payment_is_reversed_once_and_whole() {
     let history = || vec![granted(), reserved(1, 900), paid(1, 900)];
     given::<Cover>(history()).when(reverse(1, 900)).then([reversed(1, 900)]);
