@@ -50,8 +50,8 @@ pub use select::NoVersion;
 pub use share::{NotAShare, Share};
 pub use standing::{Figure, Source, Standing};
 pub use terms::{
-    Ceiling, CeilingCode, CeilingSpan, Effective, Exclusions, Limit, Name, OneOf, PlanVersion,
-    Selection, TermLength, WaitingTerms,
+    Ceiling, CeilingCode, CeilingSpan, Effective, Exclusions, Limit, Name, OneOf, OneOfSpan,
+    PlanVersion, Selection, TermLength, WaitingTerms,
 };
 
 /// The most versions of one plan.

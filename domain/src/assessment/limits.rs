@@ -7,9 +7,10 @@ use rust_decimal::Decimal;
 use super::diseases::ended_key;
 use super::sheet::{Draft, Sheet, add, key, yuan};
 use super::{AccumulatorKey, Assessment, Line, Rejection, Rule};
+use crate::claim::facts::Facts;
 use crate::id::BenefitCode;
 use crate::money::Money;
-use crate::plan::{AfterPayment, Ceiling, CeilingSpan, Limit, OneOf};
+use crate::plan::{AfterPayment, Ceiling, CeilingSpan, Limit, OneOf, OneOfSpan};
 
 /// Applies every limit to the drafts and closes the sheet.
 pub(super) fn finish(mut sheet: Sheet<'_>) -> Result<Assessment, Rejection> {
@@ -58,7 +59,7 @@ fn pay_one_of(sheet: &mut Sheet<'_>, drafts: &mut [Draft<'_>]) -> Result<(), Rej
             let sum = sums.entry(&draft.benefit.code).or_default();
             *sum = sum.plus(draft.amount)?;
         }
-        let before = sheet.read_earlier(&one_of_key(group));
+        let before = sheet.read_earlier(&one_of_key(group, sheet.facts));
         let best = if before.is_zero() {
             // The first in the order of the plan where two pay the same.
             let order = group.benefits.iter().rev();
@@ -80,8 +81,13 @@ fn pay_one_of(sheet: &mut Sheet<'_>, drafts: &mut [Draft<'_>]) -> Result<(), Rej
     Ok(())
 }
 
-fn one_of_key(group: &OneOf) -> AccumulatorKey {
-    key(&["one-of", group.code.as_str(), "term"])
+/// Incidents of one cover are told apart by their days.
+fn one_of_key(group: &OneOf, facts: &Facts) -> AccumulatorKey {
+    let code = group.code.as_str();
+    match group.over {
+        OneOfSpan::Term => key(&["one-of", code, "term"]),
+        OneOfSpan::Incident => key(&["one-of", code, &facts.incident.date.to_string()]),
+    }
 }
 
 /// The ceilings on the number of claims, with their keys for a draft.
@@ -201,7 +207,7 @@ fn record(sheet: &mut Sheet<'_>, drafts: &[Draft<'_>]) -> BTreeMap<AccumulatorKe
         once.extend(claim_counts(sheet, draft));
         let groups = sheet.terms.one_of.iter();
         let of_draft = groups.filter(|group| group.benefits.contains(&draft.benefit.code));
-        once.extend(of_draft.map(|group| (one_of_key(group), Decimal::ONE)));
+        once.extend(of_draft.map(|group| (one_of_key(group, sheet.facts), Decimal::ONE)));
         if let (AfterPayment::EndsDisease, Some(disease)) =
             (draft.benefit.after_payment, &draft.disease)
         {

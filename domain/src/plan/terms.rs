@@ -56,7 +56,7 @@ pub struct PlanVersion {
     pub exclusions: Exclusions,
     /// What is paid.
     pub benefits: Vec<Benefit>,
-    /// Groups of benefits of which only one is ever paid in a term.
+    /// Groups of benefits of which only one is paid, in a term or for an incident.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_of: Vec<OneOf>,
     /// What is paid at most.
@@ -209,7 +209,7 @@ impl Exclusions {
     }
 }
 
-/// Benefits of which only one is ever paid in a term.
+/// Benefits of which only one is paid.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OneOf {
@@ -217,6 +217,26 @@ pub struct OneOf {
     pub code: CeilingCode,
     /// The benefits.
     pub benefits: Vec<BenefitCode>,
+    /// Over what only one is paid.
+    #[serde(default, skip_serializing_if = "OneOfSpan::is_term")]
+    pub over: OneOfSpan,
+}
+
+/// Over what only one benefit of a group is paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OneOfSpan {
+    /// The term.
+    #[default]
+    Term,
+    /// One incident: another one in the same term is paid for itself.
+    Incident,
+}
+
+impl OneOfSpan {
+    fn is_term(&self) -> bool {
+        *self == Self::Term
+    }
 }
 
 /// What is paid at most.

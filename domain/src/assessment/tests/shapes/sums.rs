@@ -103,6 +103,37 @@ fn death_and_disability_are_not_both_paid() {
 }
 
 #[test]
+fn another_accident_of_the_term_is_paid_for_itself() {
+    let terms = published("accident.2010-06");
+    let accident = |day, grade| Facts {
+        incident: Incident { kind: IncidentKind::WorkAccident, date: day },
+        disability: Some(Disability { grade, assessed_on: date(2014, 12, 1) }),
+        ..facts(IncidentKind::WorkAccident, 2014)
+    };
+    let standing = cover(&terms, 2014);
+    let slight = assessed(&terms, &standing, &[], &accident(date(2014, 3, 1), 10));
+    assert_eq!(slight.total, yuan("1500.00"));
+    let standing = after(standing, &slight);
+    pays(&terms, &standing, &[], &accident(date(2014, 3, 1), 1), "0.00");
+    pays(&terms, &standing, &[], &accident(date(2014, 10, 1), 2), "13500.00");
+}
+
+#[test]
+fn a_group_of_benefits_may_be_paid_once_in_a_term() {
+    let mut terms = serde_json::to_value(published("accident.2010-06")).unwrap();
+    terms["one_of"][0]["over"] = json!("term");
+    terms["standings"] = json!({ "": { "standing": "assumed" } });
+    let accident = |day| {
+        let mut claim = facts(IncidentKind::WorkAccident, 2014);
+        claim.incident.date = day;
+        claim.disability = Some(Disability { grade: 10, assessed_on: date(2014, 12, 1) });
+        claim
+    };
+    let claims = [(accident(date(2014, 3, 1)), "1500.00"), (accident(date(2014, 10, 1)), "0.00")];
+    give_in_turn(&terms, &claims);
+}
+
+#[test]
 fn a_loss_is_shared_up_to_a_ceiling() {
     let terms = published("non-work-accident.2016");
     let lost = |kind, amount| Facts {
