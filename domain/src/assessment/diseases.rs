@@ -20,10 +20,12 @@ pub(super) fn cases<'a>(sheet: &mut Sheet<'a>, benefit: &Benefit) -> Vec<Case<'a
     facts.diagnoses.iter().filter_map(|diagnosis| case(sheet, benefit, diagnosis)).collect()
 }
 
-/// When the first disease that `benefit` takes was established, and how far into the waiting
-/// period that was; none if the benefit takes any cause.
+/// The first disease that `benefit` takes, and how far into the waiting period it was established.
+/// One from days of which nothing is paid does not stand before another.
 pub(super) fn first<'a>(sheet: &mut Sheet<'a>, benefit: &Benefit) -> Option<Case<'a>> {
-    cases(sheet, benefit).into_iter().min_by_key(|case| case.diagnosis.established_on)
+    let unpaid = |case: &Case<'_>| matches!(case.phase, Phase::Unpaid { .. });
+    let order = |case: &Case<'_>| (unpaid(case), case.diagnosis.established_on);
+    cases(sheet, benefit).into_iter().min_by_key(order)
 }
 
 fn case<'a>(

@@ -129,7 +129,9 @@ impl<'a> Sheet<'a> {
     }
 
     pub(super) fn draft(&mut self, draft: Draft<'a>) {
-        for (key, amount, _) in &draft.marks {
+        // What pays nothing uses nothing up, and takes nothing from what comes after it.
+        let marks = draft.marks.iter().filter(|_| draft.amount.is_positive());
+        for (key, amount, _) in marks {
             add(&mut self.pending, key.clone(), *amount);
         }
         self.drafts.push(draft);
@@ -252,6 +254,23 @@ impl<'a> Sheet<'a> {
         }
     }
 
+    /// What is paid of `full` in this phase.
+    pub(super) fn left_by_waiting(
+        &self,
+        benefit: &Benefit,
+        phase: Phase,
+        full: Decimal,
+    ) -> Decimal {
+        match phase {
+            Phase::Full => full,
+            Phase::Unpaid { .. } => Decimal::ZERO,
+            Phase::Reduced { to: Reduced::Amount(amount), .. } => {
+                self.times_units(benefit, amount.amount()).min(full)
+            }
+            Phase::Reduced { to: Reduced::Share(share), .. } => full.saturating_mul(share.rate()),
+        }
+    }
+
     /// What is paid of `full` in this phase, written down unless it is all of it.
     pub(super) fn after_waiting(
         &mut self,
@@ -260,18 +279,17 @@ impl<'a> Sheet<'a> {
         phase: Phase,
         full: Decimal,
     ) -> Decimal {
-        let (day, paid, why) = match phase {
+        let (day, why) = match phase {
             Phase::Full => return full,
-            Phase::Unpaid { day } => (day, Decimal::ZERO, "nothing is paid yet".to_owned()),
+            Phase::Unpaid { day } => (day, "nothing is paid yet".to_owned()),
             Phase::Reduced { day, to: Reduced::Amount(amount) } => {
-                let paid = self.times_units(benefit, amount.amount()).min(full);
-                (day, paid, format!("a reduced amount of {amount} is paid"))
+                (day, format!("a reduced amount of {amount} is paid"))
             }
             Phase::Reduced { day, to: Reduced::Share(share) } => {
-                let paid = full.saturating_mul(share.rate());
-                (day, paid, format!("{share} of the benefit is paid"))
+                (day, format!("{share} of the benefit is paid"))
             }
         };
+        let paid = self.left_by_waiting(benefit, phase, full);
         self.note(
             Rule::Waiting,
             Some(benefit),

@@ -32,7 +32,10 @@ pub(super) fn lump_sum<'a>(
         }
     }
     // Where only one of several is paid, it is the one that pays most.
-    priced.sort_by_key(|(_, amount)| std::cmp::Reverse(*amount));
+    priced.sort_by_cached_key(|(case, amount)| {
+        let full = sheet.times_units(benefit, *amount);
+        std::cmp::Reverse(sheet.left_by_waiting(benefit, case.phase, full))
+    });
     for (case, amount) in priced {
         let once = once_key(benefit, pays, &case);
         if !sheet.read(&once).is_zero() {

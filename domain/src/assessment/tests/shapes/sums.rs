@@ -134,6 +134,40 @@ fn a_group_of_benefits_may_be_paid_once_in_a_term() {
 }
 
 #[test]
+fn a_diagnosis_that_still_waits_takes_nothing_from_another() {
+    let terms = published("female-disease.v12");
+    let mut standing = cover(&terms, 2019);
+    standing.waiting = Waiting::From(date(2019, 1, 1));
+    let waits = diagnosis("C73", Severity::Ordinary, date(2019, 1, 20));
+    let reduced = diagnosis("C56", Severity::Ordinary, date(2019, 2, 20));
+    let full = diagnosis("C50", Severity::Ordinary, date(2019, 3, 20));
+    let of = |diagnoses: &[&Diagnosis]| Facts {
+        diagnoses: diagnoses.iter().copied().cloned().collect(),
+        ..illness(2019)
+    };
+    for order in [[&waits, &full], [&full, &waits], [&reduced, &full], [&full, &reduced]] {
+        pays(&terms, &standing, &[], &of(&order), "15000.00");
+    }
+    pays(&terms, &standing, &[], &of(&[&waits, &reduced]), "500.00");
+}
+
+#[test]
+fn a_disease_that_is_paid_brings_its_stay_though_another_still_waits() {
+    let terms = published("female-disease.v6");
+    let mut standing = cover(&terms, 2014);
+    standing.waiting = Waiting::From(date(2014, 1, 1));
+    let facts = Facts {
+        diagnoses: vec![
+            diagnosis("C53", Severity::Ordinary, date(2014, 1, 20)),
+            diagnosis("C50", Severity::Ordinary, date(2014, 6, 1)),
+        ],
+        stays: vec![june(4, "0")],
+        ..illness(2014)
+    };
+    pays(&terms, &standing, &[], &facts, "12104.00");
+}
+
+#[test]
 fn a_loss_is_shared_up_to_a_ceiling() {
     let terms = published("non-work-accident.2016");
     let lost = |kind, amount| Facts {
