@@ -170,6 +170,7 @@ fn settlements<'a>(
         let cut = runs.into_iter().flat_map(|run| cycles(rules, *run, &mut day_of_group)).collect();
         pieces.extend(shares(sheet, benefit, pays, stay, cut)?);
     }
+    belong_together(rules.belongs_by, &mut pieces);
     let ordinal_counts = counts_stays(pays);
     let mut items: Vec<Item> = Vec::new();
     for (run, cycle, base) in pieces {
@@ -209,6 +210,19 @@ fn settlements<'a>(
     let ordinal = items.last().and_then(|item| item.stay).map_or(1, |(_, ordinal, _)| ordinal);
     remember(sheet, benefit, rules, group, (day_of_group, ordinal));
     Ok(items)
+}
+
+/// Stays that are one belong to one day: the first admission, or the last discharge.
+fn belong_together(belongs_by: StayDay, pieces: &mut [(Segment<'_>, u32, Decimal)]) {
+    let days = pieces.iter().map(|(run, ..)| run.day);
+    let day = match belongs_by {
+        StayDay::Admission => days.min(),
+        StayDay::Discharge => days.max(),
+        StayDay::EachDay => None,
+    };
+    for (run, ..) in pieces {
+        run.day = day.unwrap_or(run.day);
+    }
 }
 
 /// Whether any rate or deductible is for the first stay or for later ones.

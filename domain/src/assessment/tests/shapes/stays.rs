@@ -44,6 +44,20 @@ fn a_low_grade_of_hospital_and_mental_illness_do_not_count() {
 }
 
 #[test]
+fn stays_that_are_one_bear_one_deductible_across_the_turn_of_the_year() {
+    let terms = published("hospital-medical.2011");
+    let mut standing = cover(&terms, 2014);
+    standing.term = Term::new(date(2013, 7, 1), date(2014, 6, 30)).unwrap();
+    let observed = stay("OBS", date(2013, 12, 30), 1, "900");
+    let admitted = stay("STAY", date(2014, 1, 1), 9, "9300");
+    let joins = Some(Joins { serial: id("OBS"), reason: JoinReason::Observation });
+    let joined = with_stays(&[observed.clone(), Stay { joins, ..admitted.clone() }]);
+    pays(&terms, &standing, &[], &joined, "5340.00");
+    // Two stays: 900 lies under the first deductible, and 9,300 bears the one of a later stay.
+    pays(&terms, &standing, &[], &with_stays(&[observed, admitted]), "4325.00");
+}
+
+#[test]
 fn stays_for_the_same_cause_are_one_even_in_two_claims() {
     let stays = json!({
         "belongs_by": "admission", "ordinal_per": "term", "same_cause_joins_within_months": 3
