@@ -45,7 +45,7 @@ pub mod facts;
 mod rejection;
 mod review;
 
-use decision::{note_holds, pass, refuse, send_back, steps_exist};
+use decision::{applied_before, note_holds, pass, refuse, send_back, steps_exist};
 
 pub use body::*;
 pub use rejection::Rejection;
@@ -300,6 +300,7 @@ impl Claim {
             return if same { Ok(Vec::new()) } else { Err(Rejection::ClaimAlreadyFiled) };
         }
         steps_exist(&filed.chain, &assessed.steps)?;
+        applied_before(&filed.facts, filed.on)?;
         Ok(vec![Event::Filed(filed), Event::Assessed(assessed)])
     }
 
@@ -310,6 +311,7 @@ impl Claim {
     ) -> Result<Vec<Event>, Rejection> {
         let review = self.awaiting_supplement()?;
         review.follows(supplemented.on)?;
+        applied_before(&supplemented.facts, supplemented.on)?;
         steps_exist(&review.filed().chain, &assessed.steps)?;
         Ok(vec![Event::Supplemented(supplemented), Event::Assessed(assessed)])
     }

@@ -25,6 +25,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::body::*;
+use crate::claim::facts::Facts;
 use crate::decider::{Decider, Impossible};
 use crate::event::{StoredEvent, stored_events};
 use crate::id::checked::{CardNumber, Phone, ResidentId, Sex};
@@ -341,6 +342,18 @@ impl Profile {
     /// [`Rejection::MemberDied`].
     pub fn alive(&self) -> Result<&Self, Rejection> {
         self.died.map_or(Ok(self), |on| Err(Rejection::MemberDied { on }))
+    }
+
+    /// The member, if alive through all that `facts` state of treatment.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::MemberDied`], for invariant 2.
+    pub fn lived_through(&self, facts: &Facts) -> Result<&Self, Rejection> {
+        match self.died {
+            Some(on) if facts.treated_after(on).is_some() => Err(Rejection::MemberDied { on }),
+            Some(_) | None => Ok(self),
+        }
     }
 
     /// The member, if in service on `day`.

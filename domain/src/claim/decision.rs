@@ -1,5 +1,6 @@
 //! What a person's decision makes of a claim in review.
 
+use super::facts::Facts;
 use super::*;
 
 pub(super) fn pass(
@@ -80,6 +81,12 @@ pub(super) fn steps_exist(chain: &Chain, steps: &[Step]) -> Result<(), Rejection
         Some(step) => Err(Rejection::StepOfNobody { step: *step }),
         None => Ok(()),
     }
+}
+
+/// Everything that facts state lies before the application, and so before the day it is handed in.
+pub(super) fn applied_before(facts: &Facts, on: Date) -> Result<(), Rejection> {
+    let applied_on = facts.applied_on;
+    if applied_on > on { Err(Rejection::AppliedInFuture { applied_on, on }) } else { Ok(()) }
 }
 
 pub(super) fn note_holds(note: &str) -> Result<(), Rejection> {

@@ -63,6 +63,9 @@ pub enum Rejection {
     /// Invariant 5: the day lies before the last one.
     #[error("{given} lies before {last}")]
     ClaimDateBefore { last: Date, given: Date },
+    /// Nobody hands in what was applied for on a later day.
+    #[error("the application of {applied_on} lies after {on}")]
+    AppliedInFuture { applied_on: Date, on: Date },
     /// Only an approved claim is paid.
     #[error("the claim is {state}, not approved")]
     ClaimNotApproved { state: &'static str },

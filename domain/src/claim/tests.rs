@@ -37,6 +37,16 @@ fn a_claim_needs_a_step_and_an_organisation_for_each() {
 }
 
 #[test]
+fn what_was_applied_for_on_a_later_day_is_not_taken() {
+    let mut early = (*filed_body()).clone();
+    let (applied_on, on) = (early.facts.applied_on, early.facts.applied_on.yesterday().unwrap());
+    early.on = on;
+    given::<Claim>([])
+        .when(Command::File { filed: Arc::new(early), assessed: assessment(500) })
+        .then_rejected(Rejection::AppliedInFuture { applied_on, on });
+}
+
+#[test]
 fn a_filing_that_lapsed_is_refused() {
     given::<Claim>([]).when(Command::Lapse).then([lapsed()]);
     given::<Claim>([lapsed()]).when(Command::Lapse).then_nothing();

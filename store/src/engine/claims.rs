@@ -63,7 +63,8 @@ impl Flow for FileClaim {
         let cover = draft.load::<Cover>(streams::cover(self.cover)).await?;
         let granted = Arc::clone(&cover.state.granted()?.granted);
         let member = draft.load::<Member>(streams::member(granted.member)).await?;
-        let chain = chain(draft, &member.state.registered()?.unit).await?;
+        let profile = member.state.registered()?.lived_through(&self.facts)?;
+        let chain = chain(draft, &profile.unit).await?;
         authority::for_unit(draft, &chain.unit).await?;
         let assessed = assessed(draft, &cover, id, &chain, &self.asks, &self.facts, on).await?;
         let filed = Arc::new(Filed {
@@ -102,6 +103,8 @@ impl Flow for SupplementClaim {
         authority::for_unit(draft, &filed.chain.unit).await?;
         let cover = draft.load::<Cover>(streams::cover(filed.cover)).await?;
         let (facts, on) = (&self.facts, draft.envelope().on());
+        let member = draft.load::<Member>(streams::member(filed.member)).await?;
+        member.state.registered()?.lived_through(facts)?;
         let assessed =
             assessed(draft, &cover, self.claim, &filed.chain, &filed.asks, facts, on).await?;
         let version = assessed.assessment.version.clone();

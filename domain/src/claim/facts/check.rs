@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::civil::{Date, date};
 
-use super::{Facts, Stay};
+use super::{Facts, JoinReason, Stay};
 use crate::id::StatementSerial;
 use crate::money::Money;
 use crate::term::days_between;
@@ -58,6 +58,8 @@ impl Facts {
         for (i, stay) in self.stays.iter().enumerate() {
             self.check_stay(i, stay)?;
         }
+        self.check_stays_together()?;
+        self.check_alive()?;
         for (i, bill) in self.bills.iter().enumerate() {
             let at = |field: &str| format!("bills[{i}].{field}");
             amount(|| at("self_pay_one"), bill.self_pay_one)?;
@@ -160,6 +162,66 @@ impl Facts {
         Ok(())
     }
 
+    /// Nobody is treated after death. A report may be older than its subject: pathology goes on.
+    fn check_alive(&self) -> Result<(), FactsError> {
+        let Some((path, date, death)) = self.death.and_then(|death| {
+            let (path, date) = self.treated_after(death)?;
+            Some((path, date, death))
+        }) else {
+            return Ok(());
+        };
+        Err(wrong(path, format!("{date} lies after the death of {death}")))
+    }
+
+    /// The first thing that can only have happened to somebody who lived on after `day`, and when.
+    #[must_use]
+    pub fn treated_after(&self, day: Date) -> Option<(String, Date)> {
+        let incident = std::iter::once(("incident.date".to_owned(), self.incident.date));
+        let stays = self.stays.iter().enumerate();
+        let stays = stays.map(|(i, stay)| (format!("stays[{i}].admitted"), stay.admitted));
+        let bills = self.bills.iter().enumerate();
+        let bills = bills.map(|(i, bill)| (format!("bills[{i}].date"), bill.date));
+        let disability = self.disability.iter();
+        let disability = disability.map(|d| ("disability.assessed_on".to_owned(), d.assessed_on));
+        incident.chain(stays).chain(bills).chain(disability).find(|(_, date)| *date > day)
+    }
+
+    /// Nobody is in two hospitals at once, but special diseases (特殊病) are settled like stays for
+    /// months on end; and a transfer takes about as long as the days between the two stays.
+    fn check_stays_together(&self) -> Result<(), FactsError> {
+        for (i, stay) in self.stays.iter().enumerate() {
+            let others = self.stays.iter().take(i).filter(|other| {
+                stay.admitted < other.discharged && other.admitted < stay.discharged
+            });
+            let in_bed = |stay: &Stay| !stay.special_disease;
+            if let Some(other) = others.into_iter().find(|other| in_bed(stay) && in_bed(other)) {
+                let why = format!(
+                    "{} lies within stay {}, from {} to {}",
+                    stay.admitted, other.serial, other.admitted, other.discharged
+                );
+                return Err(wrong(format!("stays[{i}].admitted"), why));
+            }
+            let Some((JoinReason::Transfer { hours, .. }, other)) = self.joined_by(stay) else {
+                continue;
+            };
+            let (first, then) =
+                if other.admitted <= stay.admitted { (other, stay) } else { (stay, other) };
+            let days = days_between(first.discharged, then.admitted);
+            if days > i64::from(hours.div_ceil(24).max(1)) {
+                let why = format!("{hours} hours, but {days} days between the stays");
+                return Err(wrong(format!("stays[{i}].joins.reason.transfer.hours"), why));
+            }
+        }
+        Ok(())
+    }
+
+    /// The stay of this claim that `stay` goes on from, and why it does.
+    fn joined_by(&self, stay: &Stay) -> Option<(JoinReason, &Stay)> {
+        let joins = stay.joins.as_ref()?;
+        let other = self.stays.iter().find(|other| other.serial == joins.serial)?;
+        Some((joins.reason, other))
+    }
+
     fn check_stay(&self, i: usize, stay: &Stay) -> Result<(), FactsError> {
         let at = |field: &str| format!("stays[{i}].{field}");
         if !(1..=3).contains(&stay.hospital_grade) {
@@ -187,10 +249,10 @@ impl Facts {
                 Err(wrong(at("joins.serial"), "a stay cannot go on from itself"))
             }
             Some(joins) => match joins.reason {
-                super::JoinReason::Transfer { hours, .. } if hours > TRANSFER_HOURS_MAX => {
+                JoinReason::Transfer { hours, .. } if hours > TRANSFER_HOURS_MAX => {
                     Err(wrong(at("joins.reason.transfer.hours"), "must be at most a year"))
                 }
-                super::JoinReason::Transfer { .. } | super::JoinReason::Observation => Ok(()),
+                JoinReason::Transfer { .. } | JoinReason::Observation => Ok(()),
             },
             None => Ok(()),
         }

@@ -98,6 +98,55 @@ fn a_death_before_the_incident_is_refused() {
 }
 
 #[test]
+fn what_was_treated_after_death_is_refused() {
+    let died = |f: &mut Facts| f.death = Some(date(2014, 1, 31));
+    let why = "2014-02-01 lies after the death of 2014-01-31";
+    refused(died, "stays[0].admitted", why);
+    let died_in_hospital = |f: &mut Facts| f.death = Some(date(2014, 2, 5));
+    let why = "2014-03-01 lies after the death of 2014-02-05";
+    refused(died_in_hospital, "bills[0].date", why);
+    let mut found_after = facts();
+    found_after.bills.clear();
+    died_in_hospital(&mut found_after);
+    found_after.diagnoses[0].established_on = date(2014, 2, 10);
+    assert_eq!(found_after.check(), Ok(()), "pathology goes on");
+    found_after.disability = Some(Disability { grade: 1, assessed_on: date(2014, 2, 6) });
+    assert_eq!(found_after.check().unwrap_err().path, "disability.assessed_on");
+}
+
+#[test]
+fn nobody_is_in_two_hospitals_at_once() {
+    let second = |admitted, discharged| Stay { admitted, discharged, ..stay("S2") };
+    let why = "2014-02-04 lies within stay S1, from 2014-02-01 to 2014-02-05";
+    let overlapping = second(date(2014, 2, 4), date(2014, 2, 9));
+    refused(|f| f.stays.push(overlapping.clone()), "stays[1].admitted", why);
+    let mut moved = facts();
+    moved.stays.push(second(date(2014, 2, 5), date(2014, 2, 9)));
+    assert_eq!(moved.check(), Ok(()), "from one to the other on one day");
+    let mut dialysis = facts();
+    dialysis.stays.push(Stay { special_disease: true, ..overlapping });
+    assert_eq!(dialysis.check(), Ok(()), "settled like a stay, without a bed");
+}
+
+#[test]
+fn a_transfer_takes_as_long_as_the_days_between_the_stays() {
+    let moved = |admitted, hours| {
+        let reason = JoinReason::Transfer { slip: true, hours };
+        let joins = Some(Joins { serial: "S1".parse().unwrap(), reason });
+        Stay { admitted, discharged: date(2014, 9, 1), joins, ..stay("S2") }
+    };
+    let path = "stays[1].joins.reason.transfer.hours";
+    let long = moved(date(2014, 8, 1), 2);
+    refused(|f| f.stays.push(long), path, "2 hours, but 177 days between the stays");
+    for (admitted, hours) in [(date(2014, 2, 5), 0), (date(2014, 2, 6), 2), (date(2014, 2, 7), 30)]
+    {
+        let mut facts = facts();
+        facts.stays.push(moved(admitted, hours));
+        assert_eq!(facts.check(), Ok(()), "{hours} hours to {admitted}");
+    }
+}
+
+#[test]
 fn a_serial_that_stands_twice_is_refused() {
     refused(|f| f.stays.push(stay("S1")), "stays[1].serial", "S1 stands twice");
     refused(|f| f.bills[0].serial = "S1".parse().unwrap(), "bills[0].serial", "S1 stands twice");

@@ -5,6 +5,7 @@ use huzhu_domain::decider::Decider;
 use huzhu_domain::envelope::Role;
 use huzhu_domain::id::ClaimId;
 use huzhu_domain::step::Step;
+use jiff::civil::date;
 
 use super::world::*;
 use crate::engine::{
@@ -59,6 +60,20 @@ async fn only_the_units_own_handlers_and_services_file() {
 }
 
 #[tokio::test]
+async fn what_was_treated_after_the_member_died_is_not_taken() {
+    let world = World::new().await;
+    let member = world.member().await;
+    let cover = world.free_cover(member).await;
+    world.engine.record_death(&world.operator(), member, date(2014, 9, 30)).await.unwrap();
+    let after = world.engine.file_claim(&world.clerk(), filing(cover, stay("S1", "9300"))).await;
+    assert_eq!(refused(after), "MEMBER_DIED");
+    let mut before = stay("S1", "9300");
+    before.incident.date = date(2014, 9, 1);
+    (before.stays[0].admitted, before.stays[0].discharged) = (date(2014, 9, 1), date(2014, 9, 11));
+    world.file(cover, before).await;
+}
+
+#[tokio::test]
 async fn the_same_stay_is_claimed_once_under_a_plan() {
     let world = World::new().await;
     let member = world.member().await;
@@ -77,13 +92,13 @@ async fn the_same_stay_is_claimed_once_under_a_plan() {
 async fn the_same_stay_is_claimed_under_two_plans() {
     let world = World::new().await;
     let members = world.members(20).await;
-    let roster = world.roster("hospital-medical", &members, jiff::civil::date(2014, 1, 1)).await;
+    let roster = world.roster("hospital-medical", &members, date(2014, 1, 1)).await;
     // A unit of 40 needs 20 of its workers.
     world.engine.confirm_roster(&world.clerk(), roster).await.unwrap();
     let paid = huzhu_domain::id::CoverId::of(
         &"hospital-medical".parse().unwrap(),
         members[0],
-        jiff::civil::date(2014, 1, 1),
+        date(2014, 1, 1),
     );
     let free = world.free_cover(members[0]).await;
     for (cover, amount) in [(free, "1600"), (paid, "4800")] {
@@ -150,9 +165,9 @@ async fn a_refused_filing_takes_no_stay() {
     let cover = world.free_cover(world.member().await).await;
     let events = world.events().await;
     let mut outside = stay("S1", "9300");
-    outside.stays[0].admitted = jiff::civil::date(2012, 10, 1);
-    outside.stays[0].discharged = jiff::civil::date(2012, 10, 11);
-    outside.incident.date = jiff::civil::date(2012, 10, 1);
+    outside.stays[0].admitted = date(2012, 10, 1);
+    outside.stays[0].discharged = date(2012, 10, 11);
+    outside.incident.date = date(2012, 10, 1);
     let answer = world.engine.file_claim(&world.clerk(), filing(cover, outside)).await;
     assert_eq!(refused(answer), "OUTSIDE_TERM");
     assert_eq!(world.events().await, events);
