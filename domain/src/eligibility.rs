@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::id::checked::Sex;
 use crate::member::{self, MemberClass, Profile};
-use crate::plan::{Ages, Enrolment, EnrolmentMode, Requirement};
+use crate::plan::{Ages, Enrolment, EnrolmentMode, Requirement, Tier};
 use crate::term::age_on;
 
 /// Why a plan does not take a member.
@@ -64,7 +64,7 @@ pub fn check(
             Requirement::MedicalInsurance => profile.insured,
             Requirement::InService => profile.in_service_on(start).map(|_| true)?,
             Requirement::Card => profile.person.card.is_some(),
-            Requirement::UnitUnion => unit_has_union,
+            Requirement::UnitUnion => unit_has_union || terms.sells_to(Tier::UnitWithoutUnion),
         };
         if !met {
             return Err(Rejection::RequirementMissing { requirement: *requirement });
@@ -77,7 +77,7 @@ pub fn check(
 mod tests {
     use super::*;
     use crate::member::tests::woman;
-    use crate::plan::Units;
+    use crate::plan::{Contribution, Units};
 
     #[test]
     fn a_plan_without_conditions_takes_everyone_alive() {
@@ -132,6 +132,17 @@ mod tests {
             let refused = check(&terms, &without, false, day("2015-01-01"));
             assert_eq!(refused, Err(Rejection::RequirementMissing { requirement }));
         }
+    }
+
+    #[test]
+    fn a_unit_without_a_union_joins_where_its_contribution_has_a_price() {
+        let contributions = vec![Contribution {
+            tier: Tier::UnitWithoutUnion,
+            by_units: vec!["60".parse().unwrap()],
+        }];
+        let requires = vec![Requirement::UnitUnion];
+        let terms = Enrolment { requires, contributions, ..open_to_all() };
+        assert_eq!(check(&terms, &woman(), false, day("2015-01-01")), Ok(()));
     }
 
     #[test]

@@ -203,6 +203,21 @@ impl Enrolment {
         })
     }
 
+    /// Whether the plan has a price for `tier`.
+    #[must_use]
+    pub fn sells_to(&self, tier: Tier) -> bool {
+        self.contributions.iter().any(|row| row.tier == tier)
+    }
+
+    /// What the plan sells to such work in such a unit; the ordinary tier where it makes no
+    /// difference.
+    #[must_use]
+    pub fn tier(&self, high_risk: bool, unit_has_union: bool) -> Tier {
+        let tiers = [(high_risk, Tier::HighRisk), (!unit_has_union, Tier::UnitWithoutUnion)];
+        let applies = |(applies, tier): &(bool, Tier)| *applies && self.sells_to(*tier);
+        tiers.into_iter().find(applies).map_or(Tier::Ordinary, |(_, tier)| tier)
+    }
+
     /// What `units` cost a term; none if the plan does not sell that.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ use super::{Event, LINES_MAX, Line, List, MEMBERS_MAX, MembersAdded, Rejection};
 use crate::eligibility;
 use crate::id::MemberId;
 use crate::member::Profile;
-use crate::plan::Tier;
 
 /// A member whom the unit wants to enrol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,21 +59,9 @@ impl List {
         eligibility::check(terms, member, opened.unit_has_union, opened.term.start())?;
         let not_sold = || Rejection::UnitsNotSold { units: asked, units_max: terms.units.max };
         let units = terms.units.valid(asked).ok_or_else(not_sold)?;
-        let tier = self.tier(high_risk);
+        let tier = terms.tier(high_risk, opened.unit_has_union);
         let contribution = terms.contribution(tier, units)?.ok_or_else(not_sold)?;
         Ok(Line { number, member: member.member, units, tier, contribution })
-    }
-
-    /// What the plan sells to such work in such a unit; the ordinary tier where it makes no
-    /// difference.
-    fn tier(&self, high_risk: bool) -> Tier {
-        let tiers =
-            [(high_risk, Tier::HighRisk), (!self.opened.unit_has_union, Tier::UnitWithoutUnion)];
-        let sold = |tier| self.opened.rules.contributions.iter().any(|row| row.tier == tier);
-        tiers
-            .into_iter()
-            .find(|(applies, tier)| *applies && sold(*tier))
-            .map_or(Tier::Ordinary, |(_, tier)| tier)
     }
 }
 

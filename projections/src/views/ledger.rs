@@ -135,7 +135,14 @@ impl Ledger {
                     unit: body.unit.clone(),
                     district: body.district.clone(),
                 };
-                return Ok(self.accounts.create(account)?);
+                self.accounts.create(account)?;
+                // What came with a roster was booked when the roster's money came.
+                if body.roster.is_some() || !body.contribution.is_positive() {
+                    return Ok(());
+                }
+                let booking =
+                    Booking::new(EntryKind::Contribution, body.on, body.contribution, None);
+                return self.book_on_account(booking, event, source);
             }
             cover::Event::BenefitReserved(body) => (EntryKind::Reserved, body.amount, body.claim),
             cover::Event::BenefitReleased(body) => (EntryKind::Released, body.amount, body.claim),

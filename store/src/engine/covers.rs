@@ -10,7 +10,8 @@ use huzhu_domain::enrolment::{self, Enrolment, Event};
 use huzhu_domain::id::{CoverId, MemberId, OrganisationId, PlanCode, RosterId};
 use huzhu_domain::member::{Member, Profile};
 use huzhu_domain::money::Money;
-use huzhu_domain::plan::{EnrolmentMode, NoVersion, Plan, PlanVersion, Tier};
+use huzhu_domain::plan::{EnrolmentMode, NoVersion, Plan, PlanVersion};
+use huzhu_domain::roster;
 use huzhu_domain::term::Term;
 use jiff::civil::Date;
 
@@ -63,8 +64,10 @@ impl Flow for GrantCover {
         authority::for_unit(draft, &profile.unit).await?;
         let has_union = unit.particulars.has_union;
         eligibility::check(&version.enrolment, profile, has_union, self.start)?;
-        let tier = if has_union { Tier::Ordinary } else { Tier::UnitWithoutUnion };
-        let contribution = version.enrolment.contribution(tier, 1).ok().flatten();
+        let tier = version.enrolment.tier(false, has_union);
+        let not_sold = || roster::Rejection::UnitsNotSold { units: 1, units_max: 0 };
+        let contribution = version.enrolment.contribution(tier, 1);
+        let contribution = contribution.map_err(roster::Rejection::from)?.ok_or_else(not_sold)?;
         let terms = Terms {
             version,
             unit: &profile.unit,
@@ -72,7 +75,7 @@ impl Flow for GrantCover {
             roster: None,
             units: 1,
             term: version.term.from(self.start).ok_or_else(none)?,
-            contribution: contribution.unwrap_or_default(),
+            contribution,
             on: draft.envelope().on(),
         };
         Ok(grant(draft, profile, &terms).await??)
@@ -112,7 +115,9 @@ pub(super) async fn grant(
     let renews = match made {
         Some(Event::Made(made)) => made.renews,
         // Enrolled before a crash, and not yet granted.
-        None => enrolment.state.terms().iter().find(|held| held.cover == id).and_then(|h| h.renews),
+        None => {
+            enrolment.state.terms().iter().find(|held| held.cover == id).and_then(|h| h.renews)
+        }
     };
     let waived = version.waiting.is_none() || renews.is_some() && grace.is_some();
     let granted = Arc::new(Granted {

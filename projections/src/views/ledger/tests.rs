@@ -48,6 +48,23 @@ fn each_amount_that_moves_is_an_entry() {
 }
 
 #[test]
+fn what_a_cover_without_a_roster_brings_is_an_entry() {
+    let mut history = history();
+    let granted = history.events().iter().find(|event| &*event.name == "CoverGranted").unwrap();
+    let granted = Any::decode(&granted.name, granted.version, &granted.data).unwrap();
+    let Any::Cover(cover::Event::Granted(granted)) = granted else { panic!("{granted:?}") };
+    for amount in ["60", "0"] {
+        let cover = CoverId::new(derive(&["automatic", amount]));
+        let contribution = amount.parse().unwrap();
+        let body = cover::Granted { cover, roster: None, contribution, ..(*granted).clone() };
+        history.push(format!("cover-{cover}"), cover::Event::Granted(body.into()));
+    }
+    let brought = "SELECT amount_fen, booked_on FROM ledger
+                    WHERE kind = 'contribution' AND stream LIKE 'cover-%'";
+    assert_eq!(shown(&history).ask(brought), [format!("6000|{}", granted.on)]);
+}
+
+#[test]
 fn what_stands_is_what_came_in_less_what_went_out() {
     let views = shown(&history());
     let standing = views.ask(

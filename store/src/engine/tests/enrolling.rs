@@ -1,11 +1,15 @@
 use huzhu_domain::assessment::Waiting;
 use huzhu_domain::cover::EndReason;
-use huzhu_domain::id::CoverId;
+use huzhu_domain::id::{CoverId, MemberId};
+use huzhu_domain::organisation::Name;
 use huzhu_domain::roster::Roster;
+use huzhu_domain::step::Level;
 use jiff::civil::date;
 
 use super::world::*;
-use crate::engine::{GrantCover, OpenRoster, RosterLine, streams};
+use crate::engine::{
+    GrantCover, OpenRoster, RegisterMember, RegisterOrganisation, RosterLine, streams,
+};
 
 #[tokio::test]
 async fn a_confirmed_roster_grants_each_member_one_cover() {
@@ -55,7 +59,7 @@ async fn bad_lines_are_told_and_good_ones_kept() {
         start,
     };
     world.engine.open_roster(&envelope, open).await.unwrap();
-    let nobody = huzhu_domain::id::MemberId::new(uuid::Uuid::nil());
+    let nobody = MemberId::new(uuid::Uuid::nil());
     let line = |number, member| RosterLine { number, member, units: 1, high_risk: false };
     let lines = vec![
         line(1, members[0]),
@@ -152,6 +156,29 @@ async fn a_free_plan_takes_who_meets_its_conditions() {
     later.start = date(2015, 1, 1);
     let answer = world.engine.grant_cover(&world.operator(), later).await;
     assert_eq!(refused(answer), "MEMBER_RETIRED");
+}
+
+#[tokio::test]
+async fn a_unit_without_a_union_joins_the_free_plan_for_its_contribution() {
+    let world = World::new().await;
+    let shop = RegisterOrganisation {
+        id: "shop".parse().unwrap(),
+        level: Level::Unit,
+        name: Name { zh: "小店".to_owned(), en: None },
+        parent: Some("gulou".parse().unwrap()),
+        credit_code: None,
+        has_union: false,
+        workers: 3,
+    };
+    world.engine.register_organisation(&world.operator(), shop).await.unwrap();
+    let envelope = world.operator();
+    let register = RegisterMember { unit: "shop".parse().unwrap(), ..register_member(7) };
+    world.engine.register_member(&envelope, register).await.unwrap();
+    let cover = world.free_cover(MemberId::of(envelope.command)).await;
+    let cover = world.cover(cover).await;
+    assert_eq!(cover.granted().unwrap().granted.contribution, yuan("60"));
+    let of_works = world.cover(world.free_cover(world.member().await).await).await;
+    assert_eq!(of_works.granted().unwrap().granted.contribution, yuan("0"));
 }
 
 #[tokio::test]
