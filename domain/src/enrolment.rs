@@ -2,9 +2,12 @@
 //!
 //! # Invariants
 //!
-//! 1. The terms of a member under a plan never overlap.
+//! 1. The terms of a member under a plan never overlap. A term whose cover was ended (退保, 退休离职,
+//!    身故) is over with it, so that another may begin. One whose benefit was paid keeps its days:
+//!    the payment may be taken back.
 //! 2. A term renews the one before when it follows without a gap, or within the days of grace.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::decider::{Decider, Impossible};
@@ -31,6 +34,8 @@ pub enum Command {
         /// How many days after the end of a term the next one still renews it.
         grace_days: u32,
     },
+    /// Record that a term is over before its last day, since its cover was ended.
+    End(Ended),
 }
 
 /// What has happened to an enrolment.
@@ -38,6 +43,8 @@ pub enum Command {
 pub enum Event {
     /// A further term is held.
     Made(Made),
+    /// A term is over before its last day.
+    Ended(Ended),
 }
 
 /// A further term is held.
@@ -58,7 +65,20 @@ pub struct Made {
     pub renews: Option<CoverId>,
 }
 
-stored_events!(Event { Made => "EnrolmentMade" @ 1 });
+/// A term is over before its last day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended {
+    /// The cover of the term.
+    pub cover: CoverId,
+    /// The last day of the term from now on.
+    pub on: Date,
+}
+
+stored_events!(Event {
+    Made => "EnrolmentMade" @ 1,
+    Ended => "EnrolmentEnded" @ 1,
+});
 
 /// Why a command was refused; nothing was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
@@ -75,14 +95,14 @@ pub enum Rejection {
     TooManyTerms { limit: usize },
 }
 
-/// The terms held, in order of enrolment.
+/// The terms held, in order of enrolment, each as long as it lasts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enrolment {
     terms: Vec<Made>,
 }
 
 impl Enrolment {
-    /// The terms held, in order of enrolment.
+    /// The terms held, in order of enrolment, each as long as it lasts.
     #[must_use]
     pub fn terms(&self) -> &[Made] {
         &self.terms
@@ -95,7 +115,12 @@ impl Decider for Enrolment {
     type Rejection = Rejection;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
-        let Command::Enrol { cover, roster, version, term, grace_days } = command;
+        let (cover, roster, version, term, grace_days) = match command {
+            Command::Enrol { cover, roster, version, term, grace_days } => {
+                (cover, roster, version, term, grace_days)
+            }
+            Command::End(ended) => return Ok(self.end(ended)),
+        };
         if self.terms.iter().any(|held| held.cover == cover && held.term == term) {
             return Ok(Vec::new());
         }
@@ -117,12 +142,30 @@ impl Decider for Enrolment {
     }
 
     fn evolve(mut self, event: &Event) -> Result<Self, Impossible> {
-        let Event::Made(made) = event;
-        if self.terms.iter().any(|held| held.term.overlaps(made.term)) {
-            return Err(Impossible { event: event.name(), state: "Enrolled" });
+        let impossible = || Impossible { event: event.name(), state: "Enrolled" };
+        match event {
+            Event::Made(made) => {
+                if self.terms.iter().any(|held| held.term.overlaps(made.term)) {
+                    return Err(impossible());
+                }
+                self.terms.push(made.clone());
+            }
+            Event::Ended(Ended { cover, on }) => {
+                let mut held = self.terms.iter_mut().filter(|held| held.cover == *cover);
+                let held = held.find(|held| held.term.holds(*on)).ok_or_else(impossible)?;
+                held.term = Term::new(held.term.start(), *on).map_err(|_| impossible())?;
+            }
         }
-        self.terms.push(made.clone());
         Ok(self)
+    }
+}
+
+impl Enrolment {
+    /// A term that is not held, or is over by then, has nothing left to end.
+    fn end(&self, ended: Ended) -> Vec<Event> {
+        let lasts = |held: &Made| held.term.holds(ended.on) && held.term.end() > ended.on;
+        let ends = self.terms.iter().any(|held| held.cover == ended.cover && lasts(held));
+        ends.then_some(Event::Ended(ended)).into_iter().collect()
     }
 }
 
@@ -140,7 +183,7 @@ mod tests {
         fn terms_never_overlap_and_renew_only_what_ended_before(
             wanted in prop::collection::vec((1..6_u128, 0..1_200_i32, 0..400_i32), 0..24),
         ) {
-            let first: jiff::civil::Date = "2012-01-01".parse().unwrap();
+            let first: Date = "2012-01-01".parse().unwrap();
             let day = |days: i32| first.saturating_add(jiff::Span::new().days(days));
             let (state, _) = carry_out::<Enrolment>(wanted.into_iter().map(|(number, from, days)| {
                 let term = Term::new(day(from), day(from.saturating_add(days))).unwrap();
@@ -168,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_member_holds_a_bounded_number_of_terms() {
-        let first: jiff::civil::Date = "1950-01-01".parse().unwrap();
+        let first: Date = "1950-01-01".parse().unwrap();
         let held =
             (0..100_u128).zip(first.series(jiff::Span::new().years(1))).map(|(number, day)| {
                 Event::Made(Made {
@@ -198,15 +241,55 @@ mod tests {
 
     #[test]
     fn an_adjoining_term_renews_even_without_grace() {
-        let Command::Enrol { cover: second, roster, version, term, .. } =
-            enrol(2, "2015-01-01", "2015-12-31");
-        let enrol = Command::Enrol { cover: second, roster, version, term, grace_days: 0 };
+        let enrol = enrol_within(2, "2015-01-01", "2015-12-31", 0);
         given::<Enrolment>([made(1, "2014-01-01", "2014-12-31", None)]).when(enrol).then([made(
             2,
             "2015-01-01",
             "2015-12-31",
             Some(1),
         )]);
+    }
+
+    #[test]
+    fn a_term_that_was_ended_makes_room_for_another() {
+        let history = || vec![made(1, "2014-01-01", "2014-12-31", None), ended(1, "2014-03-31")];
+        given::<Enrolment>([history().remove(0)])
+            .when(end(1, "2014-03-31"))
+            .then([history().remove(1)]);
+        given::<Enrolment>(history()).when(enrol(2, "2014-07-01", "2015-06-30")).then([made(
+            2,
+            "2014-07-01",
+            "2015-06-30",
+            None,
+        )]);
+        given::<Enrolment>(history()).when(enrol(2, "2014-03-31", "2015-03-30")).then_rejected(
+            Rejection::AlreadyEnrolled { cover: cover(1), term: term("2014-01-01", "2014-03-31") },
+        );
+    }
+
+    #[test]
+    fn what_follows_long_after_an_end_renews_nothing() {
+        let history = || [made(1, "2014-01-01", "2014-12-31", None), ended(1, "2014-03-31")];
+        given::<Enrolment>(history()).when(enrol(2, "2015-01-01", "2015-12-31")).then([made(
+            2,
+            "2015-01-01",
+            "2015-12-31",
+            None,
+        )]);
+        given::<Enrolment>(history()).when(enrol(2, "2014-04-15", "2015-04-14")).then([made(
+            2,
+            "2014-04-15",
+            "2015-04-14",
+            Some(1),
+        )]);
+    }
+
+    #[test]
+    fn a_term_is_ended_once_and_only_before_its_last_day() {
+        let history = || vec![made(1, "2014-01-01", "2014-12-31", None), ended(1, "2014-03-31")];
+        given::<Enrolment>(history()).when(end(1, "2014-03-31")).then_nothing();
+        given::<Enrolment>([history().remove(0)]).when(end(1, "2014-12-31")).then_nothing();
+        given::<Enrolment>([history().remove(0)]).when(end(2, "2014-03-31")).then_nothing();
     }
 
     #[test]
@@ -261,12 +344,16 @@ mod tests {
     }
 
     fn enrol(number: u128, start: &str, end: &str) -> Command {
+        enrol_within(number, start, end, 15)
+    }
+
+    fn enrol_within(number: u128, start: &str, end: &str, grace_days: u32) -> Command {
         Command::Enrol {
             cover: cover(number),
             roster: None,
             version: "V6".parse().unwrap(),
             term: term(start, end),
-            grace_days: 15,
+            grace_days,
         }
     }
 
@@ -278,6 +365,14 @@ mod tests {
             term: term(start, end),
             renews: renews.map(cover),
         })
+    }
+
+    fn end(number: u128, on: &str) -> Command {
+        Command::End(Ended { cover: cover(number), on: on.parse().unwrap() })
+    }
+
+    fn ended(number: u128, on: &str) -> Event {
+        Event::Ended(Ended { cover: cover(number), on: on.parse().unwrap() })
     }
 
     fn cover(number: u128) -> CoverId {

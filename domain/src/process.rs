@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::history::Event;
-use crate::id::{BatchId, ClaimId, PayoutId, RosterId};
+use crate::id::{BatchId, ClaimId, CoverId, PayoutId, RosterId};
 use crate::{batch, claim, cover, payout, roster};
 
 /// What follows an event.
@@ -19,6 +19,8 @@ pub enum Reaction {
     GrantRoster(RosterId),
     /// Owe the payout of an approved claim.
     Owe(ClaimId),
+    /// End the enrolment's term with its cover.
+    EndTerm(CoverId),
     /// Let go of what a cover holds for a claim, unless the claim is still on its way to payment.
     Tidy(ClaimId),
     /// Gather the payouts of an open batch and seal its file.
@@ -38,6 +40,7 @@ pub fn reacts_to(name: &str) -> bool {
         name,
         "RosterConfirmed"
             | "CoverBenefitReserved"
+            | "CoverEnded"
             | "ClaimApproved"
             | "ClaimRefused"
             | "ClaimWithdrawn"
@@ -54,7 +57,7 @@ pub fn reacts_to(name: &str) -> bool {
 pub fn react(event: &Event, of: Uuid) -> Option<Reaction> {
     match event {
         Event::Roster(event) => after_roster(event, RosterId::new(of)),
-        Event::Cover(event) => after_cover(event),
+        Event::Cover(event) => after_cover(event, CoverId::new(of)),
         Event::Claim(event) => after_claim(event, ClaimId::new(of)),
         Event::Payout(event) => after_payout(event, PayoutId::new(of)),
         Event::Batch(event) => after_batch(event, BatchId::new(of)),
@@ -79,15 +82,15 @@ fn after_roster(event: &roster::Event, roster: RosterId) -> Option<Reaction> {
     }
 }
 
-fn after_cover(event: &cover::Event) -> Option<Reaction> {
+fn after_cover(event: &cover::Event, cover: CoverId) -> Option<Reaction> {
     match event {
         // The claim may have been refused while its approval was on its way.
         cover::Event::BenefitReserved(body) => Some(Reaction::Tidy(body.claim)),
+        cover::Event::Ended(_) => Some(Reaction::EndTerm(cover)),
         cover::Event::Granted(_)
         | cover::Event::BenefitReleased(_)
         | cover::Event::BenefitPaid(_)
-        | cover::Event::BenefitReversed(_)
-        | cover::Event::Ended(_) => None,
+        | cover::Event::BenefitReversed(_) => None,
     }
 }
 

@@ -115,7 +115,7 @@ pub(super) async fn grant(
     let renews = match made {
         Some(Event::Made(made)) => made.renews,
         // Enrolled before a crash, and not yet granted.
-        None => {
+        Some(Event::Ended(_)) | None => {
             enrolment.state.terms().iter().find(|held| held.cover == id).and_then(|h| h.renews)
         }
     };
@@ -192,8 +192,37 @@ impl Flow for EndCover {
         draft.meet(&cover)?;
         authority::for_unit(draft, &cover.state.granted()?.granted.unit).await?;
         draft.decide(&cover, cover::Command::End(self.ended.clone()))?;
-        Ok(())
+        end_term(draft, &cover.state.granted()?.granted, self.ended.on).await
     }
+}
+
+/// Ends the enrolment's term with its cover, so that the member may enrol anew.
+pub(super) struct EndTerm {
+    pub(super) cover: CoverId,
+}
+
+impl Flow for EndTerm {
+    fn target(&self, _: &Envelope) -> StreamName {
+        streams::cover(self.cover)
+    }
+
+    async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
+        let cover = draft.load::<Cover>(streams::cover(self.cover)).await?;
+        let right = cover.state.granted()?;
+        match &right.ended {
+            // What a payment ended may go on, should the payment be taken back.
+            Some(Ended { reason: EndReason::BenefitPaid, .. }) | None => Ok(()),
+            Some(Ended { on, .. }) => end_term(draft, &right.granted, *on).await,
+        }
+    }
+}
+
+async fn end_term(draft: &mut Draft<'_>, granted: &Granted, on: Date) -> Result<(), Stop> {
+    let stream = streams::enrolment(&granted.plan, granted.member);
+    let enrolment = draft.load::<Enrolment>(stream).await?;
+    let ended = enrolment::Ended { cover: granted.cover, on };
+    draft.decide(&enrolment, enrolment::Command::End(ended))?;
+    Ok(())
 }
 
 impl Engine {
@@ -223,6 +252,11 @@ impl Engine {
         reason: EndReason,
         on: Date,
     ) -> Result<Receipt, EngineError> {
-        self.run(envelope, &EndCover { cover, ended: Ended { reason, on } }).await
+        let end = EndCover { cover, ended: Ended { reason, on } };
+        let receipt = self.run(envelope, &end).await?;
+        if receipt.repeated {
+            self.run(&envelope.then("end"), &EndTerm { cover }).await?;
+        }
+        Ok(receipt)
     }
 }

@@ -12,6 +12,7 @@ use huzhu_domain::history;
 use huzhu_domain::process::{Reaction, react, reacts_to};
 use uuid::Uuid;
 
+use super::covers::EndTerm;
 use super::flow::Flow;
 use super::payouts::{CarryReversal, CarrySettlement, Gather, Owe};
 use super::steps::Tidy;
@@ -162,6 +163,7 @@ impl Engine {
                 self.carry_answer(envelope, batch, &answered).await
             }
             Reaction::Owe(claim) => self.take(envelope, "owe", &Owe { claim }).await,
+            Reaction::EndTerm(cover) => self.take(envelope, "end", &EndTerm { cover }).await,
             Reaction::Tidy(claim) => self.take(envelope, "tidy", &Tidy { claim }).await,
             Reaction::Gather(batch) => self.take(envelope, "gather", &Gather { batch }).await,
             Reaction::CarrySettlement(payout) => {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
+use huzhu_domain::cover::EndReason;
 use huzhu_domain::id::{BatchId, ClaimId, PayoutId};
 use jiff::civil::date;
 
@@ -111,6 +112,23 @@ async fn granting_a_free_cover() {
             let plan = "nuan-huzhu".parse().unwrap();
             let grant = GrantCover { plan, member, start: date(2014, 1, 1) };
             world.engine.grant_cover(&envelope, grant).await.map(drop)
+        })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ending_a_cover() {
+    let prepare = || async {
+        let world = World::new().await;
+        let cover = world.free_cover(world.member().await).await;
+        let envelope = world.operator();
+        (world, cover, envelope)
+    };
+    survives("CoverEnded", prepare, |world, cover, envelope| {
+        Box::pin(async move {
+            let on = date(2014, 6, 30);
+            world.engine.end_cover(&envelope, cover, EndReason::Requested, on).await.map(drop)
         })
     })
     .await;

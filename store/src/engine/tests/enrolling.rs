@@ -182,6 +182,26 @@ async fn a_unit_without_a_union_joins_the_free_plan_for_its_contribution() {
 }
 
 #[tokio::test]
+async fn a_member_whose_cover_was_ended_enrols_anew_and_waits_again() {
+    let world = World::new().await;
+    let members = world.members(20).await;
+    let plan = "female-disease".parse().unwrap();
+    let (first, second) = (date(2011, 6, 1), date(2012, 7, 1));
+    let roster = world.roster("female-disease", &members, first).await;
+    world.engine.confirm_roster(&world.clerk(), roster).await.unwrap();
+    for member in &members {
+        let cover = CoverId::of(&plan, *member, first);
+        let (reason, on) = (EndReason::Requested, date(2012, 3, 31));
+        world.engine.end_cover(&world.operator(), cover, reason, on).await.unwrap();
+    }
+    let roster = world.roster("female-disease", &members, second).await;
+    world.engine.confirm_roster(&world.clerk(), roster).await.unwrap();
+    let cover = world.cover(CoverId::of(&plan, members[0], second)).await;
+    let granted = &cover.granted().unwrap().granted;
+    assert_eq!((granted.waiting, granted.renews), (Waiting::From(second), None));
+}
+
+#[tokio::test]
 async fn a_cover_that_was_ended_pays_nothing_after() {
     let world = World::new().await;
     let cover = world.free_cover(world.member().await).await;
