@@ -11,7 +11,9 @@
 //!    ╰─ Lapse ─▶ Lapsed (a filing that never finished)
 //! ```
 //!
-//! `PassStep` before the last step stays in review, one step further.
+//! `PassStep` before the last step stays in review, one step further. The last step closes a claim
+//! that is worth nothing, if who takes it says so: what the claim uses of the cover, such as a
+//! deductible (起付线) that was borne or a place among the stays, then counts for later claims.
 //!
 //! # Invariants
 //!
@@ -20,7 +22,7 @@
 //! 2. The lowest step that is still to be taken comes next. A claim that comes back from supplement
 //!    is decided again where it was, after the levels that its new worth asks for beside.
 //! 3. (Invariant 4 of the engine) A claim is paid once; a reversal takes back exactly that payment.
-//! 4. Nothing follows refusal, withdrawal, lapse or reversal.
+//! 4. Nothing follows refusal, withdrawal, lapse, reversal or closing.
 //! 5. Days never go backwards.
 
 use std::collections::BTreeMap;
@@ -116,6 +118,8 @@ pub enum Claim {
     AwaitingSupplement(Review),
     /// Every level agreed; the money is on its way.
     Approved(Review, Arc<Approved>),
+    /// Every level agreed that nothing is paid (零给付结案).
+    Closed(Review, Arc<Approved>),
     /// The member has the money.
     Paid(Review, Arc<Approved>, Paid),
     /// The money came back.
@@ -179,7 +183,12 @@ impl Decider for Claim {
                 Event::Refused(refused),
             ) => Ok(Self::Refused(review.past_refusal(refused))),
             (Self::InReview(review), Event::Approved(approved)) if review.next().is_none() => {
-                Ok(Self::Approved(review, Arc::clone(approved)))
+                let approved = Arc::clone(approved);
+                Ok(if approved.amount.is_zero() {
+                    Self::Closed(review, approved)
+                } else {
+                    Self::Approved(review, approved)
+                })
             }
             (Self::InReview(review) | Self::AwaitingSupplement(review), Event::Withdrawn(_)) => {
                 Ok(Self::Withdrawn(review))
@@ -223,6 +232,7 @@ impl Claim {
             Self::InReview(_) => "in_review",
             Self::AwaitingSupplement(_) => "awaiting_supplement",
             Self::Approved(..) => "approved",
+            Self::Closed(..) => "closed",
             Self::Paid(..) => "paid",
             Self::Reversed(..) => "reversed",
             Self::Refused(_) => "refused",
@@ -242,6 +252,7 @@ impl Claim {
             Self::InReview(review)
             | Self::AwaitingSupplement(review)
             | Self::Approved(review, _)
+            | Self::Closed(review, _)
             | Self::Paid(review, _, _)
             | Self::Reversed(review, _, _)
             | Self::Refused(review)

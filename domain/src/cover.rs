@@ -122,7 +122,7 @@ pub enum Rejection {
     /// Invariant 1: an accumulator would pass its ceiling.
     #[error("{accumulator}: {used} of {ceiling} are used, {asked} more are asked for")]
     CeilingExceeded { accumulator: AccumulatorKey, ceiling: Decimal, used: Decimal, asked: Decimal },
-    /// A benefit is more than nothing.
+    /// A benefit is more than nothing, unless it uses something up all the same.
     #[error("{amount} yuan is no benefit")]
     BenefitNotPositive { amount: Money },
     /// Invariant 2: nothing is set aside for the claim.
@@ -231,7 +231,8 @@ fn reserve(right: &Right, reserved: BenefitReserved) -> Result<Vec<Event>, Rejec
         }
         None => {}
     }
-    if !reserved.amount.is_positive() {
+    let counts = reserved.amount.is_zero() && !reserved.uses.is_empty();
+    if !(reserved.amount.is_positive() || counts) {
         return Err(Rejection::BenefitNotPositive { amount: reserved.amount });
     }
     for (accumulator, asked) in &reserved.uses {

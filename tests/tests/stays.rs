@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
 use futures::future::join_all;
-use huzhu_tests::facts::{illness, stay_of};
+use huzhu_tests::command::PassStepRequest;
+use huzhu_tests::facts::{illness, stay_of, yuan};
 use huzhu_tests::people::person;
+use huzhu_tests::query::{ClaimState, GetClaimRequest};
+use huzhu_tests::requests::pass_request;
 use huzhu_tests::union::{Union, Unit, claim_request};
 use huzhu_tests::wire::{Facts, Sex};
 use huzhu_tests::{figure, reason, story};
@@ -92,5 +95,37 @@ fn a_withdrawn_claim_lets_its_stay_go() {
         let second = unit.file(&free, &["inpatient"], with_stay("S-1"), DAY).await;
         unit.approve(&second, DAY).await;
         assert_eq!(union.pay(&[&second], "2014-12-01").await, "1600.00");
+    });
+}
+
+#[test]
+fn a_stay_that_is_worth_nothing_counts_once_its_claim_is_closed() {
+    story(async {
+        let union = Union::found().await;
+        let unit = union.unit("unit", "单位", 1).await;
+        let (free, _) = two_covers(&unit).await;
+        let of = |serial: &str, admitted: &str, amount: &str| {
+            let mut facts = illness("2014-01-02", DAY);
+            facts.stays = vec![stay_of(serial, admitted, 10, amount)];
+            facts
+        };
+        let first = of("S-1", "2014-02-01", "1300");
+        let first = unit.file(&free, &["inpatient"], first, DAY).await;
+        unit.pass(&first, 0..5, DAY).await.unwrap();
+        let [.., finance] = union.deciders(&unit);
+        let status = finance.refused(pass_request(&first, DAY)).await;
+        assert_eq!(reason(&status), "NOTHING_PAYABLE");
+        let expected_amount = yuan("0");
+        let close = PassStepRequest { expected_amount, ..pass_request(&first, DAY) };
+        let at_least = finance.must(close).await.receipt.unwrap().position;
+        let asked = GetClaimRequest { claim_id: first, at_least };
+        let claim = unit.filer.must(asked).await.claim.unwrap();
+        assert_eq!(claim.state(), ClaimState::Closed);
+
+        // G5: the second stay of the year bears 650, not 1,300.
+        let second = of("S-2", "2014-06-01", "4650");
+        let second = unit.file(&free, &["inpatient"], second, DAY).await;
+        unit.approve(&second, DAY).await;
+        assert_eq!(union.pay(&[&second], "2014-12-01").await, "800.00");
     });
 }

@@ -324,4 +324,7 @@ pub struct Approval {
     pub assessment: Arc<Assessment>,
     /// Where the cover's stream stands.
     pub cover_revision: u64,
+    /// What the person takes it to be worth, if they say so. Only who says so closes a claim that is
+    /// worth nothing.
+    pub expected: Option<Money>,
 }

@@ -48,8 +48,8 @@ pub enum Rejection {
     /// The last step needs an assessment as the cover stands.
     #[error("the last step needs an assessment")]
     AssessmentMissing,
-    /// There is nothing to approve.
-    #[error("{total} yuan are payable: there is nothing to approve")]
+    /// There is nothing to pay, and the person did not say that they expect nothing.
+    #[error("{total} yuan are payable: say that you expect nothing to close the claim")]
     NothingPayable { total: Money },
     /// The assessment is no longer what the person saw.
     #[error("the assessment is {actual} yuan, not {expected}")]

@@ -79,6 +79,28 @@ fn the_last_step_needs_something_to_approve() {
 }
 
 #[test]
+fn a_claim_worth_nothing_is_closed_by_who_expects_nothing() {
+    let closing = || {
+        let (assessment, expected) = (worth(0), Some(Money::ZERO));
+        let approval = Some(Approval { assessment, cover_revision: 7, expected });
+        Command::PassStep { decision: decision(Step::Finance, "o2"), approval }
+    };
+    let mut history = almost_approved();
+    given::<Claim>(history.clone())
+        .when(closing())
+        .then([passed(Step::Finance, "o2"), approved(0)]);
+    history.extend([passed(Step::Finance, "o2"), approved(0)]);
+    let claim: Claim = replay(&history).unwrap();
+    assert!(claim.name() == "closed" && !claim.has_let_go());
+    given::<Claim>(history.clone())
+        .when(Command::RecordPayment(paid(0)))
+        .then_rejected(Rejection::ClaimNotApproved { state: "closed" });
+    given::<Claim>(history)
+        .when(closing())
+        .then_rejected(Rejection::ClaimNotInReview { state: "closed" });
+}
+
+#[test]
 fn steps_are_taken_in_order_by_their_organisation() {
     given::<Claim>(in_review()).when(pass(Step::FirstReview, "o1", None)).then_rejected(
         Rejection::WrongStep { expected: Step::UnitEndorsement, given: Step::FirstReview },
@@ -490,7 +512,11 @@ fn organisation(step: Step) -> OrganisationId {
 }
 
 fn pass(step: Step, by: &str, amount: Option<i64>) -> Command {
-    let approval = amount.map(|amount| Approval { assessment: worth(amount), cover_revision: 7 });
+    let approval = amount.map(|amount| Approval {
+        assessment: worth(amount),
+        cover_revision: 7,
+        expected: None,
+    });
     Command::PassStep { decision: decision(step, by), approval }
 }
 

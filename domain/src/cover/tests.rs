@@ -179,11 +179,25 @@ fn what_was_reversed_is_free_for_others_and_closed_to_its_claim() {
 
 #[test]
 fn a_benefit_of_nothing_is_not_reserved() {
-    for amount in [0, -1] {
+    let nothing = || BenefitReserved { uses: BTreeMap::new(), ..reservation(1, 0) };
+    for reserved in [nothing(), reservation(1, -1)] {
+        let amount = reserved.amount;
         given::<Cover>([granted()])
-            .when(reserve(1, amount))
-            .then_rejected(Rejection::BenefitNotPositive { amount: yuan(amount) });
+            .when(Command::Reserve(reserved))
+            .then_rejected(Rejection::BenefitNotPositive { amount });
     }
+}
+
+#[test]
+fn a_claim_that_is_worth_nothing_uses_up_what_it_bore() {
+    let borne: AccumulatorKey = "deductible.year.2014".parse().unwrap();
+    let bore =
+        BenefitReserved { uses: [(borne.clone(), 1_300.into())].into(), ..reservation(1, 0) };
+    let reserved = Event::BenefitReserved(bore.clone());
+    given::<Cover>([granted()]).when(Command::Reserve(bore)).then([reserved.clone()]);
+    let cover: Cover = replay(&[granted(), reserved]).unwrap();
+    let standing = cover.granted().unwrap().standing_for(claim(2));
+    assert_eq!(standing.used, [(borne, 1_300.into())].into());
 }
 
 #[test]

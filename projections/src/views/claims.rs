@@ -354,9 +354,13 @@ impl Claims {
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
         let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
-        row.close(ClaimState::Approved, body.on);
         row.approved_fen = Some(body.amount);
         row.approved_on = Some(body.on);
+        if body.amount.is_zero() {
+            row.close(ClaimState::Closed, body.on);
+            return self.take_assessment(claim, &body.assessment, source);
+        }
+        row.close(ClaimState::Approved, body.on);
         if let Some(policy) = row.policy.clone() {
             let deadlines = known(self.deadlines.get(&(policy,), source)?, "the approval policy")?;
             let days = deadlines.pay_within_working_days.and_then(|days| u16::try_from(days).ok());

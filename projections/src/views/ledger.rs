@@ -150,6 +150,10 @@ impl Ledger {
             | cover::Event::BenefitReversed(_)
             | cover::Event::Ended(_) => return Ok(()),
         };
+        // A claim that is worth nothing sets nothing aside: it only bears a deductible.
+        if amount.is_zero() {
+            return Ok(());
+        }
         let booking = Booking::new(kind, event.counts_on()?, amount, Some(claim));
         self.book_on_account(booking, event, source)
     }

@@ -106,14 +106,20 @@ impl PassStep {
         };
         let version = assessment.version.clone();
         let cover_revision = cover.revision.map_or(0, |revision| revision.0);
-        let approval = Some(Approval { assessment, cover_revision });
+        let expected = self.expected_amount;
+        let approval = Some(Approval { assessment, cover_revision, expected });
         let on = decision.on;
         let command = claim::Command::PassStep { decision, approval };
         // Decided before anything is reserved: a refusal must not leave money set aside.
         draft.check(claim, command.clone())?;
         let amount = reserved.amount;
-        draft.decide_under(&cover, cover::Command::Reserve(reserved), Some(&version))?;
+        if amount.is_positive() || !reserved.uses.is_empty() {
+            draft.decide_under(&cover, cover::Command::Reserve(reserved), Some(&version))?;
+        }
         draft.decide_under(claim, command, Some(&version))?;
+        if amount.is_zero() {
+            return Ok(());
+        }
         let payout = streams::payout(PayoutId::of(self.claim));
         let payout = draft.load_new::<Payout>(payout).await?;
         let created = Arc::new(owed(filed, version, amount, on));

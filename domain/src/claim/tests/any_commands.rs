@@ -37,6 +37,7 @@ fn held(history: &[Event]) -> Result<(), TestCaseError> {
             Event::Supplemented(body) => body.on,
             Event::Approved(body) => {
                 prop_assert_eq!(approved.replace(body.amount), None);
+                over = body.amount.is_zero();
                 body.on
             }
             Event::Withdrawn(body) => {
@@ -85,9 +86,10 @@ fn any_command() -> impl Strategy<Value = Command> {
             filed: filed_body(),
             assessed: with_steps(500, &steps),
         }),
-        12 => (decided(), 0..3_i64).prop_map(|(decision, amount)| Command::PassStep {
-            decision,
-            approval: Some(Approval { assessment: worth(amount), cover_revision: 7 }),
+        12 => (decided(), 0..3_i64, any::<bool>()).prop_map(|(decision, amount, says)| {
+            let expected = says.then(|| yuan(amount));
+            let approval = Approval { assessment: worth(amount), cover_revision: 7, expected };
+            Command::PassStep { decision, approval: Some(approval) }
         }),
         2 => decided().prop_map(|decision| Command::Return { decision, wanted: vec![wanted()] }),
         2 => (steps(), on()).prop_map(|(steps, on)| Command::Supplement {

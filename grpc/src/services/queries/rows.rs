@@ -41,7 +41,7 @@ macro_rules! states {
 states! {
     MemberState { InService, Retired, Died }
     ClaimState {
-        InReview or Filed, AwaitingSupplement, Approved, Refused, Withdrawn, Paid, Reversed
+        InReview or Filed, AwaitingSupplement, Approved, Refused, Withdrawn, Paid, Reversed, Closed
     }
     PayoutState { Due, Batched, Settled, Returned, Reversed }
     BatchState { Open, Sealed, Answered }

@@ -116,6 +116,7 @@ impl Claim {
             ClaimState::AwaitingSupplement => deadlines.supplement_within_days,
             ClaimState::Filed
             | ClaimState::Approved
+            | ClaimState::Closed
             | ClaimState::Paid
             | ClaimState::Reversed
             | ClaimState::Refused

@@ -32,6 +32,8 @@ pub enum ClaimState {
     AwaitingSupplement,
     /// Every level agreed; the money is on its way.
     Approved,
+    /// Every level agreed that nothing is paid; what the claim bore counts for later ones.
+    Closed,
     /// The member has the money.
     Paid,
     /// The money came back.
@@ -327,7 +329,7 @@ record! {
     columns {
         /// Claims filed in the month.
         filed: u32,
-        /// Claims approved in the month.
+        /// Claims approved in the month; those closed with nothing to pay are not among them.
         approved: u32,
         /// What was approved for them.
         approved_fen: Money,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use huzhu_domain::claim::{self, facts::Facts};
 use huzhu_domain::history::Event as Any;
 use huzhu_domain::id::{ClaimId, derive};
+use huzhu_domain::money::Money;
 
 use crate::testing::shown::{Shown, shown};
 use crate::testing::{Figures, History, year};
@@ -120,6 +121,23 @@ fn a_claim_in_a_queue_says_whose_and_of_what_level() {
         views.ask("SELECT queue, queue_level, next_step FROM claims"),
         ["unit-0|unit|unit_endorsement"]
     );
+}
+
+#[test]
+fn a_claim_closed_with_nothing_to_pay_is_neither_approved_nor_waits() {
+    let whole = history();
+    let named = |name: &str| whole.events().iter().position(|event| &*event.name == name).unwrap();
+    let event = &whole.events()[named("ClaimApproved")];
+    let body = Any::decode(&event.name, event.version, &event.data).unwrap();
+    let Any::Claim(claim::Event::Approved(approved)) = body else { panic!("{body:?}") };
+    let closing = claim::Approved { amount: Money::ZERO, ..(*approved).clone() };
+    // Before its benefit was set aside, and without.
+    let mut history = whole.clone().until(named("CoverBenefitReserved") - 1);
+    history.push(&event.stream, claim::Event::Approved(Arc::new(closing)));
+    let views = shown(&history);
+    let closed = "SELECT approved_fen, queue, pay_by FROM claims WHERE state = 'closed'";
+    assert_eq!(views.ask(closed), ["0||"]);
+    assert_eq!(views.number("SELECT coalesce(sum(approved), 0) FROM benefit_statistics"), 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use huzhu_domain::id::{BatchId, ClaimId, PayoutId};
 use jiff::civil::date;
 
 use super::world::*;
-use crate::engine::{EngineError, Envelope, GrantCover, WithdrawClaim};
+use crate::engine::{EngineError, Envelope, GrantCover, PassStep, WithdrawClaim};
 use crate::port::StreamName;
 
 type Pending<'a> = Pin<Box<dyn Future<Output = Result<(), EngineError>> + 'a>>;
@@ -180,6 +180,23 @@ async fn reviewed() -> (World, ClaimId, Envelope) {
 async fn approving_a_claim() {
     survives("ClaimApproved", reviewed, |world, claim, envelope| {
         Box::pin(async move { world.engine.pass_step(&envelope, pass(claim)).await.map(drop) })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closing_a_claim_that_is_worth_nothing() {
+    let prepare = || async {
+        let world = World::new().await;
+        let cover = world.free_cover(world.member().await).await;
+        let claim = world.file(cover, receipt("R1", "1500", "0")).await;
+        world.review(claim).await;
+        let envelope = world.finance();
+        (world, claim, envelope)
+    };
+    survives("ClaimApproved", prepare, |world, claim, envelope| {
+        let close = PassStep { expected_amount: Some(yuan("0")), ..pass(claim) };
+        Box::pin(async move { world.engine.pass_step(&envelope, close).await.map(drop) })
     })
     .await;
 }

@@ -118,6 +118,39 @@ async fn a_claim_is_approved_as_the_cover_stands_then() {
 }
 
 #[tokio::test]
+async fn what_a_claim_worth_nothing_bore_counts_once_it_is_closed() {
+    let world = World::new().await;
+    let cover = world.free_cover(world.member().await).await;
+    let first = world.file(cover, receipt("R1", "1500", "0")).await;
+    assert_eq!(refused(world.approve(first).await), "NOTHING_PAYABLE");
+    let nothing = PassStep { expected_amount: Some(yuan("0")), ..pass(first) };
+    let receipt_of = world.engine.pass_step(&world.finance(), nothing).await.unwrap();
+    assert_eq!(receipt_of.events.last().unwrap().0, "ClaimApproved");
+    assert_eq!(world.claim(first).await.name(), "closed");
+    assert_eq!(world.payout(first).await.name(), "uncreated");
+    // Together 3,800, of which 1,800 are borne.
+    let second = world.file(cover, receipt("R2", "2300", "0")).await;
+    let assessed = world.claim(second).await.in_review().unwrap().assessed().assessment.total;
+    assert_eq!(assessed, yuan("400"));
+    let again = filing(cover, receipt("R1", "1500", "0"));
+    let again = world.engine.file_claim(&world.clerk(), again).await;
+    assert_eq!(refused(again), "STAY_ALREADY_CLAIMED");
+}
+
+#[tokio::test]
+async fn a_stay_below_its_deductible_is_the_first_of_the_year_once_it_is_closed() {
+    let world = World::new().await;
+    let cover = world.free_cover(world.member().await).await;
+    let first = world.file(cover, stay("S1", "1300")).await;
+    world.review(first).await;
+    let nothing = PassStep { expected_amount: Some(yuan("0")), ..pass(first) };
+    world.engine.pass_step(&world.finance(), nothing).await.unwrap();
+    let second = world.file(cover, stay("S2", "4650")).await;
+    let assessed = world.claim(second).await.in_review().unwrap().assessed().assessment.total;
+    assert_eq!(assessed, yuan("800"), "G5");
+}
+
+#[tokio::test]
 async fn a_worth_that_needs_more_levels_than_were_asked_is_not_approved() {
     let world = World::new().await;
     let cover = world.free_cover(world.member().await).await;
