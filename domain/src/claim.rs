@@ -51,7 +51,7 @@ use decision::{applied_before, note_holds, pass, refuse, send_back, steps_exist}
 
 pub use body::*;
 pub use rejection::Rejection;
-pub use review::Review;
+pub use review::{Review, outstanding};
 
 /// The most times that one claim is returned for supplement.
 pub const RETURNS_MAX: usize = 20;

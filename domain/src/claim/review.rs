@@ -45,11 +45,8 @@ impl Review {
     }
 
     fn outstanding(&self) -> impl Iterator<Item = Step> {
-        // Who sent the claim back decides on it again, even if its new worth no longer asks for
-        // that step: else a claim could come back with no step left to take.
-        let again = self.returned.last().map(|(step, _)| *step);
-        let wanted = move |step: &Step| self.assessed.steps.contains(step) || again == Some(*step);
-        Step::ALL.into_iter().filter(move |step| wanted(step) && !self.passed.contains_key(step))
+        let returned = self.returned.last().map(|(step, _)| *step);
+        outstanding(&self.assessed.steps, returned, |step| self.passed.contains_key(&step))
     }
 
     /// The step that is to be taken next.
@@ -139,4 +136,16 @@ impl Review {
         self.last = refused.on;
         self
     }
+}
+
+/// Invariant 2: the steps that are left to take, in order, of those that the last assessment asks
+/// for. Who last sent the claim back decides on it again, even if its new worth no longer asks for
+/// that step: else a claim could come back with no step left to take.
+pub fn outstanding(
+    asked: &[Step],
+    returned: Option<Step>,
+    passed: impl Fn(Step) -> bool,
+) -> impl Iterator<Item = Step> {
+    let wanted = move |step: &Step| asked.contains(step) || returned == Some(*step);
+    Step::ALL.into_iter().filter(move |step| wanted(step) && !passed(*step))
 }

@@ -59,7 +59,7 @@ impl Projection for Claims {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn takes(&self, event: &str) -> bool {
@@ -255,7 +255,7 @@ impl Claims {
         let (outcome, refusal, wanted) = (StepOutcome::Passed, None, None);
         let decision = Decision { step, outcome, organisation, by, on, refusal, wanted, note };
         let row = self.decided(claim, decision, event, source)?;
-        row.passed_step = Some(step);
+        row.passed_steps.0.push(step);
         row.look_ahead();
         self.set_due(claim, source)
     }
@@ -272,6 +272,7 @@ impl Claims {
         let decision = Decision { step, outcome, organisation, by, on, refusal, wanted, note };
         let row = self.decided(claim, decision, event, source)?;
         row.state = ClaimState::AwaitingSupplement;
+        row.returned_step = Some(step);
         row.queue_at(Some(Level::Unit));
         up(&mut row.returns, "the returns of a claim")?;
         self.set_due(claim, source)

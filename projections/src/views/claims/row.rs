@@ -1,7 +1,7 @@
 //! A claim's row: as it is filed, and how it moves on.
 
-use huzhu_domain::claim::Filed;
 use huzhu_domain::claim::facts::Facts;
+use huzhu_domain::claim::{Filed, outstanding};
 use huzhu_domain::money::{Money, MoneyError};
 use huzhu_domain::step::{Level, Step};
 use jiff::civil::Date;
@@ -35,7 +35,8 @@ pub(super) fn filed_row(
         queue_level: None,
         due_on: None,
         steps: Json(Vec::new()),
-        passed_step: None,
+        passed_steps: Json(Vec::new()),
+        returned_step: None,
         policy: None,
         asks: Json(body.asks.clone()),
         incident_kind: body.facts.incident.kind,
@@ -89,11 +90,10 @@ impl Claim {
         Ok(())
     }
 
-    /// Says which step comes next, and whose it is: as [`huzhu_domain::claim::Review::next`] does.
+    /// Says which step comes next, and whose it is.
     pub(super) fn look_ahead(&mut self) {
-        let passed = self.passed_step;
-        let left = self.steps.0.iter().copied();
-        self.next_step = left.into_iter().find(|step| passed.is_none_or(|passed| *step > passed));
+        let passed = |step| self.passed_steps.0.contains(&step);
+        self.next_step = outstanding(&self.steps.0, self.returned_step, passed).next();
         let level = self.next_step.map(Step::level);
         self.queue_at(level);
     }

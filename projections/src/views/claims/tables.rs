@@ -97,8 +97,10 @@ record! {
         due_on: Option<Date>,
         /// The steps that it needs, by the last assessment.
         steps: Json<Vec<Step>>,
-        /// The last step that was passed.
-        passed_step: Option<Step>,
+        /// The steps that were passed.
+        passed_steps: Json<Vec<Step>>,
+        /// The step that last sent it back; it decides again, whatever the claim is worth then.
+        returned_step: Option<Step>,
         /// The approval policy that asks for these steps.
         policy: Option<VersionLabel>,
         /// The benefits that are asked for; all of the plan's if empty.

@@ -6,10 +6,14 @@
 
 use std::sync::Arc;
 
-use huzhu_domain::claim::{self, facts::Facts};
+use huzhu_domain::claim;
+use huzhu_domain::claim::facts::Facts;
+use huzhu_domain::decider::replay;
+use huzhu_domain::event::StoredEvent;
 use huzhu_domain::history::Event as Any;
 use huzhu_domain::id::{ClaimId, derive};
 use huzhu_domain::money::Money;
+use huzhu_domain::step::{Level, Step};
 
 use crate::testing::shown::{Shown, shown};
 use crate::testing::{Figures, History, year};
@@ -73,7 +77,7 @@ fn a_claim_whose_papers_name_another_disease_is_counted_under_that_one() {
     facts.diagnoses[0].code = "C50.9".parse().unwrap();
     let (by, on) = ("U-0".parse().unwrap(), "2014-03-01".parse().unwrap());
     let returned = claim::Returned {
-        step: huzhu_domain::step::Step::UnitEndorsement,
+        step: Step::UnitEndorsement,
         by,
         organisation: "unit-0".parse().unwrap(),
         wanted: Vec::new(),
@@ -121,6 +125,84 @@ fn a_claim_in_a_queue_says_whose_and_of_what_level() {
         views.ask("SELECT queue, queue_level, next_step FROM claims"),
         ["unit-0|unit|unit_endorsement"]
     );
+}
+
+/// The first claim of the year, assessed; its stream, what stands in it, and its facts.
+fn first_claim() -> (History, String, Vec<claim::Event>, Facts) {
+    let history = history();
+    let assessed =
+        history.events().iter().position(|event| &*event.name == "ClaimAssessed").unwrap();
+    let history = history.until(assessed);
+    let stream = history.events()[assessed].stream.to_string();
+    let of_claim = history.events().iter().filter(|event| *event.stream == *stream);
+    let events: Vec<_> = of_claim
+        .map(|event| claim::Event::decode(&event.name, event.version, &event.data).unwrap())
+        .collect();
+    let claim::Event::Filed(filed) = &events[0] else { panic!("{events:?}") };
+    let facts = Facts::clone(&filed.facts);
+    (history, stream, events, facts)
+}
+
+/// Passed by the unit, sent back at `step`, supplemented, and then asked for these steps.
+fn sent_back(step: Step, asked: &[Step], facts: Facts) -> Vec<claim::Event> {
+    let (_, _, events, _) = first_claim();
+    let claim::Event::Assessed(assessed) = &events[1] else { panic!("{events:?}") };
+    let on = "2014-03-01".parse().unwrap();
+    let organisation = |level| if level == Level::Unit { "unit-0" } else { "miyun" };
+    let organisation = |step: Step| organisation(step.level()).parse().unwrap();
+    let unit = Step::UnitEndorsement;
+    vec![
+        claim::Event::StepPassed(claim::StepPassed {
+            step: unit,
+            by: "U-0".parse().unwrap(),
+            organisation: organisation(unit),
+            note: String::new(),
+            on,
+        }),
+        claim::Event::Returned(claim::Returned {
+            step,
+            by: "D-1".parse().unwrap(),
+            organisation: organisation(step),
+            wanted: Vec::new(),
+            note: String::new(),
+            on,
+        }),
+        claim::Event::Supplemented(claim::Supplemented {
+            facts: Arc::new(facts),
+            by: "U-0".parse().unwrap(),
+            on,
+        }),
+        claim::Event::Assessed(Arc::new(claim::Assessed {
+            steps: asked.to_vec(),
+            ..claim::Assessed::clone(assessed)
+        })),
+    ]
+}
+
+#[test]
+fn a_claim_that_came_back_is_in_the_queue_of_who_decides_next() {
+    use Step::{DistrictCheck, Finance, FirstReview, UnitEndorsement};
+    let cases = [
+        // Worth less: the district sent it back, and is no longer asked for.
+        (DistrictCheck, vec![UnitEndorsement, FirstReview], "district_check|miyun"),
+        // Worth more: the district was not asked for, and now is.
+        (FirstReview, vec![UnitEndorsement, DistrictCheck, Finance], "district_check|miyun"),
+        // Only the step that sent it back is left.
+        (FirstReview, vec![UnitEndorsement], "first_review|office"),
+    ];
+    for (step, asked, expected) in cases {
+        let (mut history, stream, mut events, facts) = first_claim();
+        for event in sent_back(step, &asked, facts) {
+            history.push(&stream, event.clone());
+            events.push(event);
+        }
+        let claim: claim::Claim = replay(&events).unwrap();
+        let review = claim.in_review().unwrap();
+        let decides = (review.next().unwrap(), review.queue().unwrap());
+        assert_eq!(format!("{}|{}", decides.0.name(), decides.1), expected);
+        let shown = shown(&history).ask("SELECT next_step, queue FROM claims");
+        assert_eq!(shown, [expected], "{step:?}, then {asked:?}");
+    }
 }
 
 #[test]
