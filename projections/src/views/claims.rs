@@ -341,6 +341,10 @@ impl Claims {
         row.take_facts(&body.facts, claimant)?;
         row.look_ahead();
         let after = row.clone();
+        if after.opens_case {
+            let case = known(self.cases.edit(&(after.case_id,), source)?, "the case of the claim")?;
+            (case.incident_kind, case.incident_on) = (after.incident_kind, after.incident_on);
+        }
         self.count_changed(&before, &after, source)?;
         self.set_due(claim, source)?;
         let facts = known(self.facts.edit(&(claim,), source)?, "the facts of the claim")?;

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use huzhu_domain::claim;
-use huzhu_domain::claim::facts::Facts;
+use huzhu_domain::claim::facts::{Facts, Incident, IncidentKind};
 use huzhu_domain::decider::replay;
 use huzhu_domain::event::StoredEvent;
 use huzhu_domain::history::Event as Any;
 use huzhu_domain::id::{ClaimId, derive};
 use huzhu_domain::money::Money;
 use huzhu_domain::step::{Level, Step};
+use jiff::civil::date;
 
 use crate::testing::shown::{Shown, shown};
 use crate::testing::{Figures, History, year};
@@ -203,6 +204,17 @@ fn a_claim_that_came_back_is_in_the_queue_of_who_decides_next() {
         let shown = shown(&history).ask("SELECT next_step, queue FROM claims");
         assert_eq!(shown, [expected], "{step:?}, then {asked:?}");
     }
+}
+
+#[test]
+fn a_correction_of_the_incident_reaches_the_case_that_the_claim_opened() {
+    let (mut history, stream, _, mut facts) = first_claim();
+    facts.incident = Incident { kind: IncidentKind::WorkAccident, date: date(2014, 1, 20) };
+    for event in sent_back(Step::DistrictCheck, &[Step::UnitEndorsement], facts) {
+        history.push(&stream, event);
+    }
+    let cases = shown(&history).ask("SELECT incident_kind, incident_on FROM cases");
+    assert_eq!(cases, ["work_accident|2014-01-20"]);
 }
 
 #[test]
