@@ -76,6 +76,16 @@ fn no_source_file_outgrows_a_reader() {
     }
 }
 
+#[test]
+fn the_systemd_unit_lets_the_views_stand_back() {
+    let unit = fs::read_to_string(root().join("deploy/huzhu.service")).unwrap();
+    let place = |line: &str| unit.lines().position(|given| given == line);
+    // @resources holds setpriority; what is allowed after that is taken off again.
+    let refused = place("SystemCallFilter=~@privileged @resources").unwrap();
+    assert!(place("SystemCallFilter=setpriority").is_some_and(|allowed| allowed > refused));
+    assert!(place("SystemCallErrorNumber=EPERM").is_some());
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
