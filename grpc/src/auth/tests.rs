@@ -128,6 +128,89 @@ fn the_table_knows_every_rpc_of_the_contract_and_no_other() {
     }
 }
 
+/// The RPCs of the command services, with what the contract says of each.
+fn commands_as_told() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/huzhu/command/v1");
+    let mut told = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let (mut service, mut comment) = (String::new(), String::new());
+        for line in text.lines().map(str::trim) {
+            let word = |line: &str| line.split([' ', '(']).nth(1).unwrap().to_owned();
+            if let Some(more) = line.strip_prefix("//") {
+                comment.push_str(more);
+                continue;
+            }
+            if line.starts_with("service ") {
+                service = word(line);
+            } else if line.starts_with("rpc ") {
+                let path = format!("/huzhu.command.v1.{service}/{}", word(line));
+                told.push((path, comment.clone()));
+            }
+            comment.clear();
+        }
+    }
+    told
+}
+
+#[test]
+fn the_contract_names_the_roles_of_the_table() {
+    let told = commands_as_told();
+    assert!(told.len() >= 30, "{}", told.len());
+    for (path, comment) in told {
+        let table::Rule::Roles(roles) = table::rule(&path) else { panic!("{path}") };
+        let before = comment.split("Refused:").next().unwrap().to_lowercase();
+        for (role, word) in [
+            (Role::Handler, "handlers"),
+            (Role::Operator, "operators"),
+            (Role::Service, "services"),
+        ] {
+            assert_eq!(before.contains(word), roles.contains(&role), "{path}: {word}");
+        }
+    }
+}
+
+#[test]
+fn the_contract_names_no_reason_that_nobody_gives() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/src");
+    let mut given: std::collections::BTreeSet<String> = std::collections::BTreeSet::new();
+    let mut folders = vec![std::path::PathBuf::from(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                let text = std::fs::read_to_string(entry).unwrap();
+                let variants = text.lines().filter_map(|line| line.strip_prefix("    "));
+                let name = |line: &str| line.split([' ', ',', '(', '{']).next().map(reason);
+                given.extend(variants.filter_map(name));
+            }
+        }
+    }
+    let mut named = 0;
+    for (path, comment) in commands_as_told() {
+        let reasons = comment.split_once("Refused:").map_or("", |(_, reasons)| reasons);
+        let words = reasons.split(|c: char| !(c.is_ascii_uppercase() || c == '_'));
+        for reason in words.filter(|word| word.contains('_') && word.len() > 3) {
+            assert!(given.contains(reason), "{path}: {reason}");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named}");
+}
+
+/// What the reason of a refusal is called: `StepOfNobody` is STEP_OF_NOBODY.
+fn reason(variant: &str) -> String {
+    let mut name = String::new();
+    for letter in variant.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
 #[test]
 fn what_is_not_in_the_table_is_unknown() {
     for path in ["", "/", "/huzhu.command.v1.ClaimService/", "/other.Service/FileClaim"] {

@@ -66,6 +66,11 @@ impl Flow for OpenRoster {
         let unit = authority::is_unit(draft, &self.unit).await?;
         authority::for_unit(draft, &self.unit).await?;
         let plan = draft.load::<Plan>(streams::plan(&self.plan)).await?;
+        if let Some(label) = &self.version
+            && plan.state.version(label).is_none()
+        {
+            return Err(NoVersion::VersionUnknown { version: label.clone() }.into());
+        }
         let none = || NoVersion::NoneHeld { date: self.start };
         let mut sold = plan.state.versions_on(self.start).into_iter();
         let version = match &self.version {

@@ -120,6 +120,20 @@ async fn a_member_is_not_enrolled_twice_for_the_same_days() {
 }
 
 #[tokio::test]
+async fn a_version_that_is_not_on_sale_is_told_from_one_that_nobody_knows() {
+    let world = World::new().await;
+    for (version, why) in [("2015", "VERSION_UNKNOWN"), ("2013-one-day", "NONE_HELD")] {
+        let open = OpenRoster {
+            plan: "hospital-allowance".parse().unwrap(),
+            version: Some(version.parse().unwrap()),
+            unit: "works".parse().unwrap(),
+            start: date(2012, 1, 1),
+        };
+        assert_eq!(refused(world.engine.open_roster(&world.clerk(), open).await), why);
+    }
+}
+
+#[tokio::test]
 async fn a_renewal_does_not_wait() {
     let world = World::new().await;
     let members = world.members(20).await;
