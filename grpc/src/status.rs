@@ -175,6 +175,10 @@ pub fn engine(error: EngineError) -> Status {
             tracing::error!(%stream, %revision, why, "corrupt history");
             corrupt()
         }
+        EngineError::LogCorrupt { why } => {
+            tracing::error!(why, "corrupt log");
+            corrupt()
+        }
     }
 }
 

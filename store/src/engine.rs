@@ -170,6 +170,12 @@ pub enum EngineError {
         /// What does not fit.
         why: String,
     },
+    /// The log contradicts itself; no event can be blamed.
+    #[error("the log is corrupt: {why}")]
+    LogCorrupt {
+        /// What does not fit; for the operator, not for clients.
+        why: String,
+    },
 }
 
 impl EngineError {
@@ -179,7 +185,12 @@ impl EngineError {
     }
 
     fn of_store(error: StoreError) -> Self {
-        Self::Down { why: error.to_string() }
+        match error {
+            StoreError::Corrupt { why } => Self::LogCorrupt { why },
+            StoreError::Unavailable { .. }
+            | StoreError::OtherStore(_)
+            | StoreError::BeyondHead { .. } => Self::Down { why: error.to_string() },
+        }
     }
 
     fn of_append(error: AppendError) -> Self {

@@ -61,6 +61,9 @@ fn a_corrupt_history_tells_nothing() {
     assert_eq!(status.code(), Code::DataLoss);
     assert!(status.details().is_empty());
     assert!(!status.message().contains("member") && !status.message().contains("6221"));
+    let log = engine(EngineError::LogCorrupt { why: "page 7".into() });
+    assert!(log.code() == Code::DataLoss && log.details().is_empty());
+    assert!(!log.message().contains("page"));
 }
 
 #[test]

@@ -10,7 +10,6 @@ use std::time::Duration;
 use huzhu_domain::envelope::Metadata;
 use huzhu_domain::history;
 use huzhu_domain::process::{Reaction, react, reacts_to};
-use uuid::Uuid;
 
 use super::covers::EndTerm;
 use super::flow::Flow;
@@ -148,7 +147,8 @@ impl Engine {
         let event = history::Event::decode(&recorded.name, recorded.version, &recorded.data)
             .map_err(|why| corrupt(why.to_string()))?;
         let id = recorded.stream.as_str().split_once('-').and_then(|(_, id)| id.parse().ok());
-        let Some(reaction) = react(&event, id.unwrap_or(Uuid::nil())) else {
+        let id = id.ok_or_else(|| corrupt("the name of the stream holds no id".to_owned()))?;
+        let Some(reaction) = react(&event, id) else {
             return Ok(());
         };
         let metadata: Metadata = serde_json::from_slice(&recorded.metadata)

@@ -130,7 +130,11 @@ fn claimed(claim: &Claim, review: &Review) -> Vec<(&'static str, String)> {
         figures.extend(review.next().map(|step| ("next_step", step.name().to_owned())));
         figures.extend(review.queue().map(|queue| ("waits_for", queue.to_string())));
     }
-    if let Claim::Approved(_, approved) | Claim::Paid(_, approved, _) = claim {
+    if let Claim::Approved(_, approved)
+    | Claim::Closed(_, approved)
+    | Claim::Paid(_, approved, _)
+    | Claim::Reversed(_, approved, _) = claim
+    {
         figures.push(("approved", approved.amount.to_string()));
     }
     figures

@@ -1,8 +1,9 @@
+use huzhu_domain::cover::EndReason;
 use huzhu_domain::id::ClaimId;
 
 use super::world::*;
 use crate::engine::{EngineError, streams};
-use crate::port::{Append, EventStore, Expected, NewEvent, Revision};
+use crate::port::{Append, EventStore, Expected, NewEvent, Revision, StoreError, StreamName};
 
 async fn paid(world: &World) -> ClaimId {
     let cover = world.free_cover(world.member().await).await;
@@ -112,4 +113,34 @@ async fn an_event_of_an_unknown_type_is_named_with_its_place() {
     let answer = world.engine.replay(&first.stream).await;
     let Err(EngineError::Corrupt { revision, why, .. }) = answer else { panic!("{answer:?}") };
     assert_eq!((revision, why.as_str()), (Revision(1), "unknown event type MemberCloned"));
+}
+
+#[tokio::test]
+async fn an_event_in_a_stream_without_an_id_stops_the_processes() {
+    let world = World::new().await;
+    let cover = world.free_cover(world.member().await).await;
+    let on = jiff::civil::date(2014, 6, 30);
+    let (reason, operator) = (EndReason::Requested, world.operator());
+    let ended = world.engine.end_cover(&operator, cover, reason, on).await.unwrap();
+    let last = world.engine.replay(&ended.stream).await.unwrap().pop().unwrap().recorded;
+    let event = NewEvent {
+        id: uuid::Uuid::from_u128(9),
+        name: last.name,
+        version: last.version,
+        data: last.data,
+        metadata: last.metadata,
+    };
+    let stream = "cover-of-nobody".parse::<StreamName>().unwrap();
+    let append =
+        Append { stream: stream.clone(), expected: Expected::NoStream, events: vec![event] };
+    world.store.append(vec![append]).await.unwrap();
+    let stopped = world.engine.catch_up(None).await.unwrap_err();
+    let EngineError::Corrupt { stream: named, .. } = stopped.why else { panic!("{stopped:?}") };
+    assert_eq!(named, stream);
+}
+
+#[test]
+fn a_corrupt_log_is_not_told_as_one_that_does_not_answer() {
+    let corrupt = EngineError::of_store(StoreError::Corrupt { why: "page 7".to_owned() });
+    assert_eq!(corrupt, EngineError::LogCorrupt { why: "page 7".to_owned() });
 }
