@@ -123,6 +123,21 @@ fn analysts_read_views_and_nothing_else() {
 }
 
 #[test]
+fn analysts_do_not_read_what_the_owner_of_the_views_made_for_others() {
+    let Some(scratch) = Scratch::new() else { return };
+    folded(&scratch.place(), &year(SMALL), 10_000);
+    let own = "CREATE VIEW helpdesk AS SELECT member, name, resident_id FROM member_persons";
+    scratch.client().batch_execute(own).unwrap();
+    // As at the next start.
+    drop(scratch.place().open_to_write().unwrap());
+    let mut client = scratch.client();
+    client.batch_execute(&format!("SET ROLE {ANALYST}")).unwrap();
+    let why = client.query("SELECT name FROM helpdesk", &[]).err().unwrap();
+    assert_eq!(why.as_db_error().unwrap().code().code(), "42501", "{why}");
+    client.query("SELECT * FROM plan_statistics", &[]).unwrap();
+}
+
+#[test]
 fn every_query_that_analysts_are_shown_is_answered_as_by_sqlite() {
     let Some(scratch) = Scratch::new() else { return };
     let history = year(SMALL);
