@@ -20,6 +20,15 @@ pub struct Budget {
     pub bytes: usize,
 }
 
+/// What one read answers with.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The events, in order.
+    pub events: Vec<Arrived>,
+    /// Whether the read ended at a limit: most likely there is more.
+    pub more: bool,
+}
+
 /// A log, as the worker reads it.
 pub trait Feed: Send {
     /// Which log it is.
@@ -27,11 +36,11 @@ pub trait Feed: Send {
     /// The offset of the last event, 0 for an empty log.
     fn head(&mut self) -> BoxFuture<'_, Result<u64, StoreError>>;
     /// The events after `offset`, in order.
-    fn after(
-        &mut self,
-        offset: u64,
-        budget: Budget,
-    ) -> BoxFuture<'_, Result<Vec<Arrived>, StoreError>>;
+    fn after(&mut self, offset: u64, budget: Budget) -> BoxFuture<'_, Result<Batch, StoreError>>;
+    /// How many events lie between two offsets, if offsets tell.
+    fn between(&self, _from: u64, _to: u64) -> Option<u64> {
+        None
+    }
     /// Waits until there is an event after `offset`.
     fn grown(&mut self, offset: u64) -> BoxFuture<'_, Result<(), StoreError>>;
 }
@@ -62,19 +71,16 @@ impl Feed for PortFeed {
         async { Ok(self.store.head().await?.map_or(0, |head| head.offset)) }.boxed()
     }
 
-    fn after(
-        &mut self,
-        offset: u64,
-        budget: Budget,
-    ) -> BoxFuture<'_, Result<Vec<Arrived>, StoreError>> {
-        // The port counts events only; an event holds at most a mebibyte, so that a read of this
-        // many stays within the budget of bytes.
+    fn after(&mut self, offset: u64, budget: Budget) -> BoxFuture<'_, Result<Batch, StoreError>> {
+        // The port counts events only. An event may hold a mebibyte, and most hold far less than a
+        // thirty-second part of one.
         let largest = huzhu_store::port::EVENT_BYTES_MAX;
         let few = budget.bytes.checked_div(largest).unwrap_or(1).max(1).saturating_mul(32);
         let (bound, limit) = (self.bound(offset), budget.events.min(few));
         async move {
             let events = self.store.read_all(bound, Direction::Forwards, limit).await?;
-            Ok(events.into_iter().map(Arrived::from).collect())
+            let more = events.len() >= limit;
+            Ok(Batch { events: events.into_iter().map(Arrived::from).collect(), more })
         }
         .boxed()
     }
@@ -111,12 +117,12 @@ impl Feed for EmbeddedFeed {
         futures::future::ready(self.reader.head()).boxed()
     }
 
-    fn after(
-        &mut self,
-        offset: u64,
-        budget: Budget,
-    ) -> BoxFuture<'_, Result<Vec<Arrived>, StoreError>> {
+    fn after(&mut self, offset: u64, budget: Budget) -> BoxFuture<'_, Result<Batch, StoreError>> {
         futures::future::ready(scan(&self.reader, offset, budget)).boxed()
+    }
+
+    fn between(&self, from: u64, to: u64) -> Option<u64> {
+        Some(to.saturating_sub(from))
     }
 
     fn grown(&mut self, offset: u64) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -147,7 +153,7 @@ impl From<StoreError> for Ended {
 /// # Errors
 ///
 /// [`StoreError`].
-pub fn scan(reader: &LogReader, offset: u64, budget: Budget) -> Result<Vec<Arrived>, StoreError> {
+pub fn scan(reader: &LogReader, offset: u64, budget: Budget) -> Result<Batch, StoreError> {
     let mut events = Vec::new();
     let mut bytes = 0_usize;
     let scanned = reader.scan(offset, budget.events, |event| {
@@ -155,10 +161,12 @@ pub fn scan(reader: &LogReader, offset: u64, budget: Budget) -> Result<Vec<Arriv
         events.push(arrived(event)?);
         if bytes < budget.bytes { Ok(()) } else { Err(Ended::Full) }
     });
-    match scanned {
-        Ok(_) | Err(Ended::Full) => Ok(events),
-        Err(Ended::Failed(error)) => Err(error),
-    }
+    let more = match scanned {
+        Ok(_) => events.len() >= budget.events,
+        Err(Ended::Full) => true,
+        Err(Ended::Failed(error)) => return Err(error),
+    };
+    Ok(Batch { events, more })
 }
 
 fn arrived(event: Scanned<'_>) -> Result<Arrived, StoreError> {

@@ -259,17 +259,27 @@ impl Keeper {
         self.running.iter().map(|running| &running.edition).chain(&self.resting)
     }
 
-    /// The offset after which events are wanted for views that serve; `None` if every one of them
-    /// has stopped.
+    /// The offset after which events are wanted for views that serve: where the furthest of them is.
+    /// `None` if every one of them has stopped.
     #[must_use]
     pub fn wants_after(&self) -> Option<u64> {
-        self.least(Role::Serving)
+        self.going(Role::Serving).max()
     }
 
-    fn least(&self, role: Role) -> Option<u64> {
+    /// The offset after which events are wanted for views that serve and are behind the others, as
+    /// after they stood still; `None` if there is none.
+    #[must_use]
+    pub fn lags_after(&self) -> Option<u64> {
+        let furthest = self.wants_after();
+        self.going(Role::Serving).min().filter(|least| Some(*least) < furthest)
+    }
+
+    /// How far the editions are that go on.
+    fn going(&self, role: Role) -> impl Iterator<Item = u64> {
         let editions = self.running.iter().map(|running| &running.edition);
-        let going = editions.filter(|own| own.role == role && own.checkpoint.failure.is_none());
-        going.map(|edition| edition.checkpoint.offset).min()
+        let going =
+            editions.filter(move |own| own.role == role && own.checkpoint.failure.is_none());
+        going.map(|edition| edition.checkpoint.offset)
     }
 
     /// The database.

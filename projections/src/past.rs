@@ -16,8 +16,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::checkpoint::ViewsError;
-use crate::feed::{Budget, Feed, scan};
-use crate::projection::Arrived;
+use crate::feed::{Batch, Budget, Feed, scan};
 use crate::rebuild::{Progress, build};
 use crate::sqlite::FILE;
 
@@ -181,11 +180,7 @@ impl Feed for Resting {
         futures::future::ready(self.reader.head()).boxed()
     }
 
-    fn after(
-        &mut self,
-        offset: u64,
-        budget: Budget,
-    ) -> BoxFuture<'_, Result<Vec<Arrived>, StoreError>> {
+    fn after(&mut self, offset: u64, budget: Budget) -> BoxFuture<'_, Result<Batch, StoreError>> {
         futures::future::ready(scan(&self.reader, offset, budget)).boxed()
     }
 

@@ -125,7 +125,8 @@ fn build_without(
         let begin = &begin;
         move || begin(path, Arc::new(move || half(large)))
     });
-    let built = at_once(feed, until, now, &mut tell, halves, |keeper| Ok(keeper.index()?));
+    let built =
+        at_once(feed, until, now, &mut tell, halves, |keeper| Ok(keeper.index()?));
     let adopted = built.and_then(|progress| {
         let mut database = Sqlite::open(path, Mode::Build)?;
         database.adopt(&other)?;
@@ -203,7 +204,7 @@ fn read(
     while progress.offset < until {
         let left = usize::try_from(until.saturating_sub(progress.offset)).unwrap_or(usize::MAX);
         let budget = Budget { events: BUILD.events.min(left), ..BUILD };
-        let mut events = runtime.block_on(feed.after(progress.offset, budget))?;
+        let mut events = runtime.block_on(feed.after(progress.offset, budget))?.events;
         // Where offsets are not dense, the budget alone may go beyond the end.
         events.retain(|event| event.offset <= until);
         let Some(last) = events.last().map(|event| event.offset) else { break };

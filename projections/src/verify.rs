@@ -48,7 +48,7 @@ pub fn differs(
     while at < offset {
         let left = usize::try_from(offset.saturating_sub(at)).unwrap_or(usize::MAX);
         let budget = Budget { events: BATCH.events.min(left), ..BATCH };
-        let mut events = runtime.block_on(feed.after(at, budget))?;
+        let mut events = runtime.block_on(feed.after(at, budget))?.events;
         events.retain(|event| event.offset <= offset);
         let Some(last) = events.last().map(|event| event.offset) else { break };
         fold.take(at, &events, Timestamp::UNIX_EPOCH)?;

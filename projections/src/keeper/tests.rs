@@ -223,8 +223,10 @@ fn a_view_that_stopped_tries_again_when_the_program_starts_again() {
     drop(first);
 
     let mut second = keeper(&path, head(&history)).unwrap();
-    assert_eq!(second.wants_after(), Some(stopped[0].1.offset - 1));
+    assert_eq!(second.wants_after(), Some(head(&history)), "the others do not wait for it");
+    assert_eq!(second.lags_after(), Some(stopped[0].1.offset - 1));
     second.take(0, history.events(), time(1)).unwrap();
+    assert_eq!(second.lags_after(), None);
     assert_eq!(digest(second.database().reader()).unwrap(), whole(&history));
 }
 

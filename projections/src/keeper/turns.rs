@@ -49,7 +49,7 @@ impl Keeper {
     /// The offset after which events are wanted for editions that are being built.
     #[must_use]
     pub fn builds_after(&self) -> Option<u64> {
-        self.least(Role::Building)
+        self.going(Role::Building).min()
     }
 
     /// The edition of a view that is being built and has not stopped.

@@ -46,7 +46,7 @@ fn rebuilt_views_are_the_live_ones_byte_for_byte() {
         let offset = batch[0].offset - 1;
         let budget = Budget { events: batch.len(), bytes: usize::MAX };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let events = runtime.block_on(feed.after(offset, budget)).unwrap();
+        let events = runtime.block_on(feed.after(offset, budget)).unwrap().events;
         keeper.take(offset, &events, time(1)).unwrap();
     }
     drop(keeper);

@@ -3,17 +3,19 @@
     reason = "small numbers, and a test that stops is a failed one"
 )]
 
+use futures::future::{BoxFuture, FutureExt};
 use huzhu_domain::member;
 use huzhu_store::memory::MemoryStore;
-use huzhu_store::port::EventStore;
+use huzhu_store::port::{EventStore, StoreError, StoreId};
 use jiff::civil::date;
+use tokio::sync::Semaphore;
 
 use std::path::Path;
 use std::time::Duration;
 
 use super::*;
 use crate::dump::digest;
-use crate::feed::PortFeed;
+use crate::feed::{Batch, Budget, Feed, PortFeed};
 use crate::rebuild::rebuild;
 use crate::testing::{Figures, STORE, time, year};
 
@@ -126,6 +128,34 @@ async fn one_worker_at_a_time_keeps_the_views_of_a_folder() {
     start(folder.path(), &store).await.stop();
 }
 
+/// A log that is read three events at a time, each time somebody lets it.
+struct Gated {
+    log: PortFeed,
+    gate: Arc<Semaphore>,
+}
+
+impl Feed for Gated {
+    fn store(&self) -> StoreId {
+        self.log.store()
+    }
+
+    fn head(&mut self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.log.head()
+    }
+
+    fn after(&mut self, offset: u64, budget: Budget) -> BoxFuture<'_, Result<Batch, StoreError>> {
+        async move {
+            self.gate.acquire().await.unwrap().forget();
+            self.log.after(offset, Budget { events: budget.events.min(3), ..budget }).await
+        }
+        .boxed()
+    }
+
+    fn grown(&mut self, offset: u64) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.log.grown(offset)
+    }
+}
+
 #[tokio::test]
 async fn lag_is_known_while_there_is_one() {
     let (folder, store) = (tempfile::tempdir().unwrap(), store());
@@ -133,9 +163,16 @@ async fn lag_is_known_while_there_is_one() {
         store.append(vec![append]).await.unwrap();
     }
     let head = store.head().await.unwrap().unwrap();
-    let views = start(folder.path(), &store).await;
-    views.reflect(head, soon()).await.unwrap();
+    let gate = Arc::new(Semaphore::new(1));
+    let log = PortFeed::new(Arc::clone(&store) as Arc<dyn EventStore>);
+    let feed = Box::new(Gated { log, gate: Arc::clone(&gate) });
+    let views = Views::start(place(folder.path()), feed, clock()).await.unwrap();
     let mut status = views.progress().watch();
+    let began = status.wait_for(|status| status.checkpoints.iter().all(|view| view.offset == 3));
+    tokio::time::timeout_at(soon(), began).await.unwrap().unwrap();
+    assert_eq!(views.status().behind_since, Some(time(1)), "between two reads");
+    gate.add_permits(100_000);
+    views.reflect(head, soon()).await.unwrap();
     let caught_up = status.wait_for(|status| status.behind_since.is_none());
     tokio::time::timeout_at(soon(), caught_up).await.unwrap().unwrap();
 }

@@ -1,7 +1,7 @@
 //! What the worker's thread does.
 //!
-//! It keeps what serves up to date; in between it builds what is to serve, slice by slice, so that
-//! the one never waits long for the other.
+//! It keeps what serves up to date; in between it builds what is to serve, and brings up what serves
+//! and is behind the others, slice by slice, so that the one never waits long for the other.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::{Clock, Progress, Status};
 use crate::checkpoint::{Failure, ViewsError};
 use crate::database::{Place, Reader};
 use crate::edition::{Edition, Role, editions};
-use crate::feed::{Budget, Feed};
+use crate::feed::{Batch, Budget, Feed};
 use crate::keeper::{Keeper, Make, Turn};
 use crate::orders::skips;
 use crate::verify::{SAMPLE, differs};
@@ -76,6 +76,8 @@ pub(super) struct Worker {
     budget: Budget,
     rest: Rest,
     head: u64,
+    // When the log took what a view that is behind the others takes next.
+    lagging: Option<Timestamp>,
     // Since when editions are being built, and from which offset.
     building: Option<(Instant, u64)>,
 }
@@ -124,6 +126,7 @@ impl Worker {
             budget: LIVE,
             rest,
             head: 0,
+            lagging: None,
             building: None,
         };
         match worker.take_over() {
@@ -164,8 +167,9 @@ impl Worker {
         }
         self.obey()?;
         let went_on = self.go_on()?;
+        let caught_up = self.catch_up()?;
         let built = self.build()?;
-        if went_on || built { Ok(()) } else { self.wait() }
+        if went_on || caught_up || built { Ok(()) } else { self.wait() }
     }
 
     /// Waits until there is something to do.
@@ -218,7 +222,9 @@ impl Worker {
             return Ok(());
         };
         let head = self.runtime.block_on(self.feed.head())?;
-        let (come, millis) = (head.saturating_sub(offset), read.elapsed().as_millis().max(1));
+        // Where offsets do not count events, nobody knows how many have come.
+        let come = self.feed.between(offset, head).unwrap_or_default();
+        let millis = read.elapsed().as_millis().max(1);
         if u128::from(come).saturating_mul(1_000) >= RUSH.saturating_mul(millis) {
             self.pause(self.rest.in_a_rush, wanted.notified());
         }
@@ -230,7 +236,7 @@ impl Worker {
         let Some(keeper) = &mut self.keeper else { return Ok(false) };
         let Some(offset) = keeper.wants_after() else { return Ok(false) };
         let read = Instant::now();
-        let events = self.runtime.block_on(self.feed.after(offset, self.budget))?;
+        let Batch { events, more } = self.runtime.block_on(self.feed.after(offset, self.budget))?;
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             self.budget = LIVE;
             self.tell(None, None);
@@ -243,15 +249,33 @@ impl Worker {
         if let Some(keeper) = &mut self.keeper {
             keeper.take(offset, &events, (self.clock)())?;
         }
-        let full = events.len() >= self.budget.events;
         // Far behind, longer transactions cost readers nothing that they have.
-        self.budget = if full { BEHIND } else { LIVE };
-        self.tell(Some(since).filter(|_| full), None);
+        self.budget = if more { BEHIND } else { LIVE };
+        self.tell(Some(since).filter(|_| more), None);
         if self.standing_still() > stopped_before {
             self.report();
         }
-        if !full && self.building.is_none() {
+        if !more && self.building.is_none() && self.lagging.is_none() {
             self.gather(read)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes in a slice for the views that serve and are behind the others; whether there are any.
+    fn catch_up(&mut self) -> Result<bool, ViewsError> {
+        let Some(offset) = self.keeper.as_ref().and_then(Keeper::lags_after) else {
+            self.lagging = None;
+            return Ok(false);
+        };
+        let events = self.runtime.block_on(self.feed.after(offset, SLICE))?.events;
+        self.lagging = events.first().map(|event| event.recorded_at);
+        let stopped_before = self.standing_still();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.take(offset, &events, (self.clock)())?;
+        }
+        self.tell(None, None);
+        if self.standing_still() > stopped_before {
+            self.report();
         }
         Ok(true)
     }
@@ -272,7 +296,7 @@ impl Worker {
         } else {
             SLICE
         };
-        let events = self.runtime.block_on(self.feed.after(offset, slice))?;
+        let events = self.runtime.block_on(self.feed.after(offset, slice))?.events;
         let Some(keeper) = &mut self.keeper else { return Ok(false) };
         keeper.take(offset, &events, (self.clock)())?;
         self.let_serve()?;
@@ -425,7 +449,7 @@ impl Worker {
             head: self.head,
             built_per_second: self.built_per_second(),
             standing_by: self.keeper.is_none(),
-            behind_since,
+            behind_since: self.lagging.or(behind_since),
             trouble,
         }));
     }

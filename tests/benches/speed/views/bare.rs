@@ -75,7 +75,7 @@ pub(super) fn write(folder: &Path, folded: usize, url: Option<&str>) -> Written 
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (mut after, mut written) = (0, Written::default());
     loop {
-        let events = runtime.block_on(feed.after(after, BUILD)).unwrap();
+        let events = runtime.block_on(feed.after(after, BUILD)).unwrap().events;
         if events.is_empty() {
             break;
         }
