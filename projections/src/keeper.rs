@@ -282,6 +282,11 @@ impl Keeper {
         going.map(|edition| edition.checkpoint.offset)
     }
 
+    /// The editions that this keeper keeps up to date.
+    pub fn kept(&self) -> impl Iterator<Item = &Edition> {
+        self.running.iter().map(|running| &running.edition)
+    }
+
     /// The database.
     pub fn database(&mut self) -> &mut dyn Database {
         self.database.as_mut()

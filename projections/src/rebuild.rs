@@ -126,7 +126,7 @@ fn build_without(
         move || begin(path, Arc::new(move || half(large)))
     });
     let built =
-        at_once(feed, until, now, &mut tell, halves, |keeper| Ok(keeper.index()?));
+        at_once(feed, until, now, &mut tell, (Role::Serving, halves), |keeper| Ok(keeper.index()?));
     let adopted = built.and_then(|progress| {
         let mut database = Sqlite::open(path, Mode::Build)?;
         database.adopt(&other)?;
@@ -148,13 +148,14 @@ fn half(large: bool) -> Vec<Box<dyn Projection>> {
     views::all().into_iter().filter(|view| LARGE.contains(&view.name()) == large).collect()
 }
 
-/// Reads the log once for several keepers, each begun, used and ended on a thread of its own.
+/// Reads the log once for several keepers, each begun, used and ended on a thread of its own; what
+/// they build are editions of `role`.
 fn at_once<B>(
     feed: &mut dyn Feed,
     until: Option<u64>,
     now: Timestamp,
     tell: &mut dyn FnMut(&Progress),
-    keepers: impl IntoIterator<Item = B>,
+    (role, keepers): (Role, impl IntoIterator<Item = B>),
     end: impl Fn(&mut Keeper) -> Result<(), ViewsError> + Sync,
 ) -> Result<Progress, ViewsError>
 where
@@ -171,7 +172,7 @@ where
                 let mut keeper = begin()?;
                 for (after, events) in batches {
                     keeper.take(after, &events, now)?;
-                    stopped(&keeper)?;
+                    stopped(&keeper, role)?;
                 }
                 end(&mut keeper)
             }));
@@ -218,10 +219,10 @@ fn read(
     Ok(progress)
 }
 
-/// The first view that stands still.
-fn stopped(keeper: &Keeper) -> Result<(), ViewsError> {
-    let standing = keeper.editions().filter(|edition| edition.role != Role::Retired);
-    for edition in standing {
+/// The first view that stands still, of those that are being built here. On a server one that
+/// serves beside may stand still, and is often why there is a rebuild.
+fn stopped(keeper: &Keeper, role: Role) -> Result<(), ViewsError> {
+    for edition in keeper.kept().filter(|edition| edition.role == role) {
         if let Some(failure) = edition.checkpoint.failure.clone() {
             let projection = edition.checkpoint.projection.clone();
             return Err(ViewsError::Stopped { projection, failure: Box::new(failure) });
@@ -255,7 +256,7 @@ fn on_server(
         move || Keeper::open(Box::new(Postgres::beside(server)?), make, store, head)
     });
     let keepers: Vec<_> = keepers.collect();
-    let mut progress = at_once(feed, until, now, &mut tell, keepers, |_| Ok(()))?;
+    let mut progress = at_once(feed, until, now, &mut tell, (Role::Building, keepers), |_| Ok(()))?;
     keeper.refresh(head)?;
     for name in &names {
         keeper.complete(name)?;

@@ -151,3 +151,27 @@ fn views_on_a_server_are_built_beside_and_are_the_same() {
         assert!(shown(&scratch.place()) == expected, "the views differ");
     }
 }
+
+#[test]
+fn a_rebuild_on_a_server_mends_what_stands_still() {
+    let Some(scratch) = Scratch::new() else { return };
+    let (server, history) = (scratch.place(), year(SMALL));
+    let head = u64::try_from(history.events().len()).unwrap();
+    let mut broken = history.events().to_vec();
+    let registered = broken.iter().position(|event| &*event.name == "MemberRegistered").unwrap();
+    broken[registered].version = 9;
+    let database = server.open_to_write().unwrap();
+    let mut keeper = Keeper::open(database, Arc::new(views::all), STORE, head).unwrap();
+    keeper.take(0, &broken, time(1)).unwrap();
+    assert!(keeper.checkpoints().iter().any(|view| view.failure.is_some()));
+    drop(keeper);
+
+    // The log is as it should be; so is, by now, the program.
+    let built = rebuild(&server, &mut feed(&history), None, time(1), |_| ()).unwrap();
+    assert_eq!(built.offset, head);
+    let fresh = tempfile::tempdir().unwrap();
+    rebuild(&place(fresh.path()), &mut feed(&history), None, time(1), |_| ()).unwrap();
+    let mut text = Vec::new();
+    dump(server.open_to_read().unwrap().as_mut(), &mut text).unwrap();
+    assert!(String::from_utf8(text).unwrap() == shown(fresh.path()), "the views differ");
+}
