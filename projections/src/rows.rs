@@ -40,6 +40,9 @@ pub enum DatabaseError {
     /// It said so.
     #[error("the database of the views: {0}")]
     Refused(String),
+    /// What is to go is what something else stands on, which somebody else made.
+    #[error("the database of the views: {0}")]
+    Depended(String),
     /// A row is not as it was written.
     #[error(transparent)]
     Unfit(#[from] Unfit),

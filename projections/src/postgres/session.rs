@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use postgres::config::Host;
+use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::{CancelToken, Client, Config, NoTls, Statement};
 
@@ -161,6 +162,11 @@ impl From<postgres::Error> for DatabaseError {
     fn from(error: postgres::Error) -> Self {
         // What the server says in detail may quote a row, and a row may be about a person.
         match error.as_db_error() {
+            // Which names no row, only what stands on what.
+            Some(said) if *said.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => {
+                let which = said.detail().unwrap_or_default().replace('\n', "; ");
+                Self::Depended(format!("{}: {which}", said.message()))
+            }
             Some(said) => Self::Refused(format!("{} ({})", said.message(), said.code().code())),
             None => Self::Refused(error.to_string()),
         }

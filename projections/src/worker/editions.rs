@@ -284,3 +284,48 @@ async fn another_process_takes_over_when_the_one_that_keeps_the_views_is_gone() 
     second.reflect(head, Instant::now() + PATIENCE).await.unwrap();
     assert!(second.status().checkpoints.iter().all(|view| view.failure.is_none()));
 }
+
+#[tokio::test]
+async fn a_new_edition_waits_for_somebodys_own_view_over_the_old_one() {
+    let Some(scratch) = Scratch::new() else { return };
+    let place = scratch.place();
+    let history = year(SMALL);
+    let store = log(&history).await;
+    let head = store.head().await.unwrap().unwrap();
+    let old = start(Arc::new(views::all), &place, &store).await;
+    old.reflect(head, Instant::now() + PATIENCE).await.unwrap();
+    old.stop();
+    let run = |sql: &'static str| {
+        let scratch = scratch.clone();
+        let ran = move || scratch.client().batch_execute(sql).unwrap();
+        async { tokio::task::spawn_blocking(ran).await.unwrap() }
+    };
+    run("CREATE SCHEMA bi; CREATE VIEW bi.mine AS SELECT claim, state FROM claims").await;
+
+    let new = start(changed("claims"), &place, &store).await;
+    let waits = |status: &Status| {
+        edition(status, "claims", Role::Building)
+            .and_then(|own| own.checkpoint.failure.as_ref())
+            .is_some_and(|failure| failure.why.contains("view bi.mine depends on view claims"))
+    };
+    let status = until(&new, waits).await;
+    assert_eq!(edition(&status, "claims", Role::Serving).unwrap().number, 1);
+    // The other views go on.
+    let last = history.events().last().unwrap();
+    let died = member::Event::Died(member::Died { on: date(2014, 6, 1) });
+    let mut more = history.clone();
+    more.push(format!("member-{}", uuid::Uuid::from_u128(1)), died);
+    grow(&store, more.appends().skip(history.events().len())).await;
+    until(&new, |status| {
+        edition(status, "covers", Role::Serving)
+            .is_some_and(|own| own.checkpoint.offset > last.offset)
+    })
+    .await;
+
+    run("DROP VIEW bi.mine").await;
+    assert_eq!(order(&place, "claims", Wish::Retry).await, DONE);
+    until(&new, |status| {
+        edition(status, "claims", Role::Serving).is_some_and(|own| own.number == 2)
+    })
+    .await;
+}

@@ -18,6 +18,7 @@ use crate::edition::{Edition, Role, editions};
 use crate::feed::{Batch, Budget, Feed};
 use crate::keeper::{Keeper, Make, Turn};
 use crate::orders::skips;
+use crate::rows::DatabaseError;
 use crate::verify::{SAMPLE, differs};
 
 /// What one transaction takes in at most while the views are live, so that readers are never long
@@ -145,8 +146,11 @@ impl Worker {
     pub(super) fn work(mut self) {
         let mut wait = BACK_OFF;
         while !*self.stopped.borrow() {
+            let keeps = self.keeper.is_some();
             match self.round() {
-                Ok(()) => wait = BACK_OFF,
+                Ok(()) if keeps => wait = BACK_OFF,
+                // That the database answers again is no progress yet.
+                Ok(()) => {}
                 Err(trouble) => {
                     tracing::warn!(%trouble, "the views wait");
                     self.tell(None, Some(trouble.to_string()));
@@ -326,11 +330,29 @@ impl Worker {
             keeper.complete(&view)?;
             match keeper.promote(&view, self.head) {
                 Ok(()) => tracing::info!(view, "a new edition serves"),
-                Err(Turn::Views(why)) => return Err(*why),
+                Err(Turn::Views(why)) => {
+                    let ViewsError::Database(why @ DatabaseError::Depended(_)) = *why else {
+                        return Err(*why);
+                    };
+                    tracing::error!(view, %why, "a new edition waits to serve");
+                    self.give_up(&view, format!("{why}; drop that, and order a retry"))?;
+                }
                 Err(why) => tracing::error!(view, %why, "a new edition does not serve"),
             }
         }
         Ok(())
+    }
+
+    /// Lets what was built of a view stand where it is, until somebody orders a retry.
+    fn give_up(&mut self, view: &str, why: String) -> Result<(), ViewsError> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let Some(offset) = keeper.building(view).map(|own| own.checkpoint.offset) else {
+            return Ok(());
+        };
+        let since = (self.clock)();
+        let (stream, event) = (String::new(), String::new());
+        let failure = Failure { offset, stream, revision: 0, event, why, since };
+        Ok(keeper.give_up(view, failure)?)
     }
 
     fn verify(&mut self, edition: &Edition) -> Result<(), ViewsError> {
@@ -344,10 +366,7 @@ impl Worker {
             None => Ok(keeper.verified(view)?),
             Some(why) => {
                 tracing::error!(view, why, "a new edition is not what the log says");
-                let since = (self.clock)();
-                let (stream, event) = (String::new(), String::new());
-                let failure = Failure { offset, stream, revision: 0, event, why, since };
-                Ok(keeper.give_up(view, failure)?)
+                self.give_up(view, why)
             }
         }
     }
