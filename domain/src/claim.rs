@@ -24,6 +24,8 @@
 //! 3. (Invariant 4 of the engine) A claim is paid once; a reversal takes back exactly that payment.
 //! 4. Nothing follows refusal, withdrawal, lapse, reversal or closing.
 //! 5. Days never go backwards.
+//! 6. What the code of a diagnosis cannot tell is confirmed at a review of the office, by who takes
+//!    that step, and by nobody who files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use serde::{Deserialize, Serialize};
 use crate::assessment::Assessment;
 use crate::decider::{Decider, Impossible};
 use crate::event::{StoredEvent, stored_events};
+use crate::id::checked::Icd10;
 use crate::id::{
     BenefitCode, CaseId, ClaimId, CoverId, MemberId, OrganisationId, PayoutId, PlanCode, Subject,
     VersionLabel,
@@ -47,7 +50,9 @@ pub mod facts;
 mod rejection;
 mod review;
 
-use decision::{applied_before, note_holds, pass, refuse, send_back, steps_exist};
+use decision::{
+    applied_before, confirmed_by_none_but, note_holds, pass, refuse, send_back, steps_exist,
+};
 
 pub use body::*;
 pub use rejection::Rejection;
@@ -70,6 +75,8 @@ pub enum Command {
     PassStep {
         /// Who decides, at which step.
         decision: Decision,
+        /// What the person confirms of diagnoses, at a review of the office.
+        confirmation: Option<Confirmation>,
         /// The assessment to approve; read only at the last step.
         approval: Option<Approval>,
     },
@@ -140,7 +147,9 @@ impl Decider for Claim {
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match command {
             Command::File { filed, assessed } => self.file(filed, assessed),
-            Command::PassStep { decision, approval } => pass(self.in_review()?, decision, approval),
+            Command::PassStep { decision, confirmation, approval } => {
+                pass(self.in_review()?, decision, confirmation, approval)
+            }
             Command::Return { decision, wanted } => send_back(self.in_review()?, decision, wanted),
             Command::Supplement { supplemented, assessed } => {
                 self.supplement(supplemented, assessed)
@@ -312,6 +321,7 @@ impl Claim {
         }
         steps_exist(&filed.chain, &assessed.steps)?;
         applied_before(&filed.facts, filed.on)?;
+        confirmed_by_none_but(&[], &filed.facts)?;
         Ok(vec![Event::Filed(filed), Event::Assessed(assessed)])
     }
 
@@ -323,6 +333,7 @@ impl Claim {
         let review = self.awaiting_supplement()?;
         review.follows(supplemented.on)?;
         applied_before(&supplemented.facts, supplemented.on)?;
+        confirmed_by_none_but(review.confirmed(), &supplemented.facts)?;
         steps_exist(&review.filed().chain, &assessed.steps)?;
         Ok(vec![Event::Supplemented(supplemented), Event::Assessed(assessed)])
     }

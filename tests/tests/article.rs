@@ -196,8 +196,9 @@ impl Office {
         let claim = ClaimId::of(filed.command);
         let finance = actor("finance", Role::Handler, Some("office"));
         let passed = ask(&format!("pass {cover}"), finance, on);
-        let (step, expected_amount, note) = (None, None, String::new());
-        let command = PassStep { claim, step, expected_amount, note };
+        let (step, expected_amount) = (None, None);
+        let (confirmed, note) = (Vec::new(), String::new());
+        let command = PassStep { claim, step, expected_amount, confirmed, note };
         self.engine.pass_step(&passed, command).await.unwrap();
         PayoutId::of(claim)
     }

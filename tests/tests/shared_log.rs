@@ -264,6 +264,7 @@ async fn approve_and_break(log: &ClusterStore, claim: &str) {
         claim: claim.parse().unwrap(),
         step: None,
         expected_amount: None,
+        confirmed: Vec::new(),
         note: String::new(),
     };
     let broken = engine.pass_step(&envelope, pass).await;

@@ -141,6 +141,9 @@ pub struct StepPassed {
     /// A remark.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// The diagnoses of which the person confirmed what their code alone cannot tell (人工审核).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmed: Vec<Icd10>,
     /// The day.
     pub on: Date,
 }
@@ -315,6 +318,15 @@ pub struct Decision {
     pub note: String,
     /// The day.
     pub on: Date,
+}
+
+/// What a reviewer confirms of diagnoses, and what the claim is worth with that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmation {
+    /// The codes of the diagnoses.
+    pub codes: Vec<Icd10>,
+    /// What the claim is worth then.
+    pub assessed: Arc<Assessed>,
 }
 
 /// What the last step approves.

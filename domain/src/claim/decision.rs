@@ -6,19 +6,27 @@ use super::*;
 pub(super) fn pass(
     review: &Review,
     decision: Decision,
+    confirmation: Option<Confirmation>,
     approval: Option<Approval>,
 ) -> Result<Vec<Event>, Rejection> {
     let step = review.decidable(&decision)?;
     note_holds(&decision.note)?;
-    let last = review.remaining().len() == 1;
+    if let Some(Confirmation { codes, assessed }) = &confirmation {
+        confirmable(review, step, codes)?;
+        steps_exist(&review.filed().chain, &assessed.steps)?;
+    }
+    let last = review.ends_with(step, confirmation.as_ref());
+    let confirmed = confirmation.as_ref().map_or_else(Vec::new, |given| given.codes.clone());
     let (by, organisation, on) = (decision.by.clone(), decision.organisation.clone(), decision.on);
     let mut events = vec![Event::StepPassed(StepPassed {
         step,
         by: decision.by,
         organisation: decision.organisation,
         note: decision.note,
+        confirmed,
         on,
     })];
+    events.extend(confirmation.map(|given| Event::Assessed(given.assessed)));
     if last {
         let Approval { assessment, cover_revision, expected } =
             approval.ok_or(Rejection::AssessmentMissing)?;
@@ -88,6 +96,27 @@ pub(super) fn steps_exist(chain: &Chain, steps: &[Step]) -> Result<(), Rejection
 pub(super) fn applied_before(facts: &Facts, on: Date) -> Result<(), Rejection> {
     let applied_on = facts.applied_on;
     if applied_on > on { Err(Rejection::AppliedInFuture { applied_on, on }) } else { Ok(()) }
+}
+
+/// Invariant 6: a reviewer of the office confirms diagnoses that the claim has.
+fn confirmable(review: &Review, step: Step, codes: &[Icd10]) -> Result<(), Rejection> {
+    if !matches!(step, Step::FirstReview | Step::SecondReview) {
+        return Err(Rejection::ConfirmedElsewhere { step });
+    }
+    let told = |code: &&Icd10| review.facts().diagnoses.iter().any(|told| told.code == **code);
+    match codes.iter().find(|code| !told(code)) {
+        Some(code) => Err(Rejection::DiagnosisUnknown { code: code.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Invariant 6: facts call no other diagnosis confirmed than those that were.
+pub(super) fn confirmed_by_none_but(confirmed: &[Icd10], facts: &Facts) -> Result<(), Rejection> {
+    let told = facts.diagnoses.iter().filter(|diagnosis| diagnosis.confirmed_by_review);
+    match told.map(|diagnosis| &diagnosis.code).find(|code| !confirmed.contains(code)) {
+        Some(code) => Err(Rejection::ConfirmedByFiler { code: code.clone() }),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn note_holds(note: &str) -> Result<(), Rejection> {

@@ -3,6 +3,8 @@
 //! Facts are what the papers say, never what a plan makes of them. [`Facts::check`] refuses what
 //! no paper can say: dates that run backwards, negative sums, a serial that stands twice.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +59,22 @@ pub struct Facts {
     pub documents: Vec<Document>,
 }
 
+impl Facts {
+    /// The same facts, with the diagnoses of these codes confirmed.
+    #[must_use]
+    pub fn confirming(self: &Arc<Self>, codes: &[Icd10]) -> Arc<Self> {
+        let news = |told: &Diagnosis| !told.confirmed_by_review && codes.contains(&told.code);
+        if !self.diagnoses.iter().any(news) {
+            return Arc::clone(self);
+        }
+        let mut confirmed = Self::clone(self);
+        for diagnosis in confirmed.diagnoses.iter_mut().filter(|told| news(told)) {
+            diagnosis.confirmed_by_review = true;
+        }
+        Arc::new(confirmed)
+    }
+}
+
 /// What happened, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -109,7 +127,7 @@ pub struct Diagnosis {
     /// Known before the cover began (既往症).
     #[serde(default)]
     pub pre_existing: bool,
-    /// A reviewer confirmed what the code alone cannot tell, such as sarcoma.
+    /// A reviewer of the office confirmed what the code alone cannot tell, such as sarcoma.
     #[serde(default)]
     pub confirmed_by_review: bool,
 }

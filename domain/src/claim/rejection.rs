@@ -66,6 +66,15 @@ pub enum Rejection {
     /// Nobody hands in what was applied for on a later day.
     #[error("the application of {applied_on} lies after {on}")]
     AppliedInFuture { applied_on: Date, on: Date },
+    /// Invariant 6: the step is no review of the office.
+    #[error("{step:?} confirms no diagnosis: a review of the office does")]
+    ConfirmedElsewhere { step: Step },
+    /// Invariant 6: who files cannot say that a reviewer confirmed something.
+    #[error("no reviewer has confirmed diagnosis {code}")]
+    ConfirmedByFiler { code: Icd10 },
+    /// Invariant 6: the claim has no such diagnosis.
+    #[error("the claim has no diagnosis {code}")]
+    DiagnosisUnknown { code: Icd10 },
     /// Only an approved claim is paid.
     #[error("the claim is {state}, not approved")]
     ClaimNotApproved { state: &'static str },

@@ -10,6 +10,8 @@ pub struct Review {
     passed: BTreeMap<Step, Subject>,
     // Who sent it back; a person who did may still take that very step.
     returned: Vec<(Step, Subject)>,
+    // The diagnoses that reviewers confirmed.
+    confirmed: Vec<Icd10>,
     last: Date,
 }
 
@@ -17,7 +19,8 @@ impl Review {
     pub(super) fn new(filed: Arc<Filed>, assessed: &Arc<Assessed>) -> Self {
         let (facts, last) = (Arc::clone(&filed.facts), filed.on);
         let assessed = Arc::clone(assessed);
-        Self { filed, facts, assessed, passed: BTreeMap::new(), returned: Vec::new(), last }
+        let (passed, returned, confirmed) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { filed, facts, assessed, passed, returned, confirmed, last }
     }
 
     /// What was filed.
@@ -26,10 +29,43 @@ impl Review {
         &self.filed
     }
 
-    /// The facts as they stand, supplements included.
+    /// The facts as they stand, with supplements and what reviewers confirmed.
     #[must_use]
     pub fn facts(&self) -> &Arc<Facts> {
         &self.facts
+    }
+
+    /// The diagnoses that reviewers confirmed.
+    #[must_use]
+    pub fn confirmed(&self) -> &[Icd10] {
+        &self.confirmed
+    }
+
+    /// `facts` with what reviewers have confirmed of their diagnoses.
+    #[must_use]
+    pub fn reviewed(&self, facts: &Arc<Facts>) -> Arc<Facts> {
+        facts.confirming(&self.confirmed)
+    }
+
+    /// The last assessment, or that of a confirmation.
+    #[must_use]
+    pub fn assessed_with<'r>(
+        &'r self,
+        confirmation: Option<&'r Confirmation>,
+    ) -> &'r Arc<Assessed> {
+        confirmation.map_or(&self.assessed, |given| &given.assessed)
+    }
+
+    /// Whether nothing is left to decide once `step` is passed.
+    #[must_use]
+    pub fn ends_with(&self, step: Step, confirmation: Option<&Confirmation>) -> bool {
+        let asked = &self.assessed_with(confirmation).steps;
+        let passed = |other| other == step || self.passed.contains_key(&other);
+        outstanding(asked, self.last_returned(), passed).next().is_none()
+    }
+
+    fn last_returned(&self) -> Option<Step> {
+        self.returned.last().map(|(step, _)| *step)
     }
 
     /// The last assessment before approval.
@@ -45,8 +81,8 @@ impl Review {
     }
 
     fn outstanding(&self) -> impl Iterator<Item = Step> {
-        let returned = self.returned.last().map(|(step, _)| *step);
-        outstanding(&self.assessed.steps, returned, |step| self.passed.contains_key(&step))
+        let passed = |step| self.passed.contains_key(&step);
+        outstanding(&self.assessed.steps, self.last_returned(), passed)
     }
 
     /// The step that is to be taken next.
@@ -116,6 +152,8 @@ impl Review {
             return None;
         }
         self.passed.insert(passed.step, passed.by.clone());
+        self.confirmed.extend(passed.confirmed.iter().cloned());
+        self.facts = self.reviewed(&self.facts);
         self.last = passed.on;
         Some(self)
     }
@@ -127,7 +165,7 @@ impl Review {
     }
 
     pub(super) fn past_supplement(mut self, supplemented: &Supplemented) -> Self {
-        self.facts = Arc::clone(&supplemented.facts);
+        self.facts = self.reviewed(&supplemented.facts);
         self.last = supplemented.on;
         self
     }

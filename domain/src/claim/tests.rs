@@ -83,7 +83,7 @@ fn a_claim_worth_nothing_is_closed_by_who_expects_nothing() {
     let closing = || {
         let (assessment, expected) = (worth(0), Some(Money::ZERO));
         let approval = Some(Approval { assessment, cover_revision: 7, expected });
-        Command::PassStep { decision: decision(Step::Finance, "o2"), approval }
+        Command::PassStep { decision: decision(Step::Finance, "o2"), confirmation: None, approval }
     };
     let mut history = almost_approved();
     given::<Claim>(history.clone())
@@ -101,19 +101,117 @@ fn a_claim_worth_nothing_is_closed_by_who_expects_nothing() {
 }
 
 #[test]
+fn a_reviewer_of_the_office_confirms_what_a_code_cannot_tell() {
+    let history = with_sarcoma(&[Step::FirstReview, Step::Finance]);
+    let asked = || with_steps(10_000, &[Step::FirstReview, Step::SecondReview, Step::Finance]);
+    given::<Claim>(history.clone())
+        .when(confirm(Step::FirstReview, "o1", "C54.9", asked()))
+        .then([confirmed(Step::FirstReview, "o1", "C54.9"), Event::Assessed(asked())]);
+
+    let mut history = history;
+    history.extend([confirmed(Step::FirstReview, "o1", "C54.9"), Event::Assessed(asked())]);
+    let claim: Claim = replay(&history).unwrap();
+    let review = claim.in_review().unwrap();
+    assert!(review.facts().diagnoses[0].confirmed_by_review);
+    assert_eq!(review.remaining(), [Step::SecondReview, Step::Finance], "by its new worth");
+}
+
+#[test]
+fn a_diagnosis_is_confirmed_at_a_review_of_the_office_and_nowhere_else() {
+    let refused = |steps: &[Step], step, by, code, rejection| {
+        given::<Claim>(with_sarcoma(steps))
+            .when(confirm(step, by, code, with_steps(10_000, steps)))
+            .then_rejected(rejection);
+    };
+    let (unit, first) = (Step::UnitEndorsement, Step::FirstReview);
+    let elsewhere = Rejection::ConfirmedElsewhere { step: unit };
+    refused(&[unit, first], unit, "u1", "C54.9", elsewhere);
+    let unknown = Rejection::DiagnosisUnknown { code: "C55".parse().unwrap() };
+    refused(&[first], first, "o1", "C55", unknown);
+}
+
+#[test]
+fn who_files_or_supplements_does_not_say_that_a_reviewer_confirmed_something() {
+    let mut filed = (*filed_body()).clone();
+    filed.facts = with_diagnosis("C54.9").confirming(&["C54.9".parse().unwrap()]);
+    let by_filer = || Rejection::ConfirmedByFiler { code: "C54.9".parse().unwrap() };
+    given::<Claim>([])
+        .when(Command::File { filed: Arc::new(filed.clone()), assessed: assessment(500) })
+        .then_rejected(by_filer());
+
+    let mut history = with_sarcoma(&[Step::FirstReview, Step::SecondReview]);
+    let again = |facts| Command::Supplement {
+        supplemented: Supplemented { facts, ..supplemented() },
+        assessed: assessment(600),
+    };
+    let returned = |step, by: &str| {
+        let Event::Returned(body) = returned() else { unreachable!() };
+        Event::Returned(Returned { step, by: by.parse().unwrap(), ..body })
+    };
+    let mut early = history.clone();
+    early.push(returned(Step::FirstReview, "o1"));
+    given::<Claim>(early).when(again(Arc::clone(&filed.facts))).then_rejected(by_filer());
+
+    // Once it was, a supplement keeps it, whether its papers repeat it or not.
+    history.push(confirmed(Step::FirstReview, "o1", "C54.9"));
+    history.push(Event::Assessed(with_steps(10_000, &[Step::FirstReview, Step::SecondReview])));
+    history.push(returned(Step::SecondReview, "o2"));
+    for facts in [Arc::clone(&filed.facts), with_diagnosis("C54.9")] {
+        let supplemented =
+            Event::Supplemented(Supplemented { facts: Arc::clone(&facts), ..supplemented() });
+        given::<Claim>(history.clone())
+            .when(again(facts))
+            .then([supplemented.clone(), assessed(600)]);
+        let mut history = history.clone();
+        history.extend([supplemented, assessed(600)]);
+        let claim: Claim = replay(&history).unwrap();
+        assert!(claim.in_review().unwrap().facts().diagnoses[0].confirmed_by_review);
+    }
+}
+
+fn with_diagnosis(code: &str) -> Arc<Facts> {
+    let mut facts = (*facts()).clone();
+    facts.diagnoses.push(facts::Diagnosis {
+        code: code.parse().unwrap(),
+        severity: facts::Severity::Ordinary,
+        established_on: facts.incident.date,
+        secondary: false,
+        pre_existing: false,
+        confirmed_by_review: false,
+    });
+    Arc::new(facts)
+}
+
+/// A claim for a disease that its code does not tell, which needs these steps.
+fn with_sarcoma(steps: &[Step]) -> Vec<Event> {
+    let filed = Filed { facts: with_diagnosis("C54.9"), ..(*filed_body()).clone() };
+    vec![Event::Filed(Arc::new(filed)), Event::Assessed(with_steps(0, steps))]
+}
+
+fn confirm(step: Step, by: &str, code: &str, assessed: Arc<Assessed>) -> Command {
+    let confirmation = Some(Confirmation { codes: vec![code.parse().unwrap()], assessed });
+    Command::PassStep { decision: decision(step, by), confirmation, approval: None }
+}
+
+fn confirmed(step: Step, by: &str, code: &str) -> Event {
+    let Event::StepPassed(body) = passed(step, by) else { unreachable!() };
+    Event::StepPassed(StepPassed { confirmed: vec![code.parse().unwrap()], ..body })
+}
+
+#[test]
 fn steps_are_taken_in_order_by_their_organisation() {
     given::<Claim>(in_review()).when(pass(Step::FirstReview, "o1", None)).then_rejected(
         Rejection::WrongStep { expected: Step::UnitEndorsement, given: Step::FirstReview },
     );
     let mut decision = decision(Step::UnitEndorsement, "x");
     decision.organisation = "jingliang".parse().unwrap();
-    given::<Claim>(in_review()).when(Command::PassStep { decision, approval: None }).then_rejected(
-        Rejection::WrongOrganisation {
+    given::<Claim>(in_review())
+        .when(Command::PassStep { decision, confirmation: None, approval: None })
+        .then_rejected(Rejection::WrongOrganisation {
             step: Step::UnitEndorsement,
             expected: "beiyi".parse().unwrap(),
             given: "jingliang".parse().unwrap(),
-        },
-    );
+        });
 }
 
 #[test]
@@ -131,7 +229,7 @@ fn nobody_decides_on_a_claim_of_their_own() {
     let mut own = decision(Step::UnitEndorsement, "u1");
     own.member = Some(filed_body().member);
     given::<Claim>(in_review())
-        .when(Command::PassStep { decision: own, approval: None })
+        .when(Command::PassStep { decision: own, confirmation: None, approval: None })
         .then_rejected(Rejection::OwnClaim { by: "u1".parse().unwrap() });
 }
 
@@ -140,7 +238,7 @@ fn a_day_before_the_last_decision_is_refused() {
     let mut early = decision(Step::UnitEndorsement, "u1");
     early.on = day("2014-11-29");
     given::<Claim>(in_review())
-        .when(Command::PassStep { decision: early, approval: None })
+        .when(Command::PassStep { decision: early, confirmation: None, approval: None })
         .then_rejected(Rejection::ClaimDateBefore {
             last: day("2014-11-30"),
             given: day("2014-11-29"),
@@ -274,7 +372,7 @@ fn a_note_is_of_bounded_length() {
     let withdrawn =
         Withdrawn { by: "u0".parse().unwrap(), note: long.clone(), on: day("2014-12-01") };
     for command in [
-        Command::PassStep { decision: told(), approval: None },
+        Command::PassStep { decision: told(), confirmation: None, approval: None },
         Command::Return { decision: told(), wanted: vec![self::wanted()] },
         Command::Return { decision: decision(Step::UnitEndorsement, "u1"), wanted },
         Command::Refuse { decision: told(), reason: RefusalReason::Other },
@@ -517,7 +615,7 @@ fn pass(step: Step, by: &str, amount: Option<i64>) -> Command {
         cover_revision: 7,
         expected: None,
     });
-    Command::PassStep { decision: decision(step, by), approval }
+    Command::PassStep { decision: decision(step, by), confirmation: None, approval }
 }
 
 fn passed(step: Step, by: &str) -> Event {
@@ -526,6 +624,7 @@ fn passed(step: Step, by: &str) -> Event {
         by: by.parse().unwrap(),
         organisation: organisation(step),
         note: String::new(),
+        confirmed: Vec::new(),
         on: day("2014-12-01"),
     })
 }

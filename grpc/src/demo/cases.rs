@@ -252,6 +252,7 @@ async fn approve(
             step: step.into(),
             expected_amount: None,
             note: String::new(),
+            confirmed_diagnoses: Vec::new(),
         };
         let passed = done(duty, desk.claims().pass_step(desk.request(request)).await)?;
         at_least = passed.receipt.map(|receipt| receipt.position).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use huzhu_domain::claim::facts::DIAGNOSES_MAX;
 use huzhu_domain::claim::{WANTED_MAX, Wanted};
 use huzhu_domain::id::{BenefitCode, CaseId, ClaimId};
 use huzhu_store::engine::{
@@ -47,10 +48,15 @@ impl ClaimService for Desk {
         let claim = check.parse("claim_id", &request.claim_id);
         let step = check.choice_or_none("step", request.step);
         let expected_amount = check.amount_or_none("expected_amount", request.expected_amount);
+        let codes = request.confirmed_diagnoses;
+        let confirmed =
+            check.each("confirmed_diagnoses", codes, 0..=DIAGNOSES_MAX, |check, code| {
+                check.parse("", &code)
+            });
         let note = check.text("note", request.note, 0..=NOTE_MAX);
-        let fields = all!(envelope, claim, step, expected_amount, note);
-        let (envelope, claim, step, expected_amount, note) = check.finish(fields)?;
-        let pass = PassStep { claim, step, expected_amount, note };
+        let fields = all!(envelope, claim, step, expected_amount, confirmed, note);
+        let (envelope, claim, step, expected_amount, confirmed, note) = check.finish(fields)?;
+        let pass = PassStep { claim, step, expected_amount, confirmed, note };
         let receipt = receipt(self.0.engine.pass_step(&envelope, pass).await)?;
         Ok(Response::new(command::PassStepResponse { receipt }))
     }

@@ -197,7 +197,8 @@ impl Run {
 
     async fn pass(&self, under: &Under<'_>, step: Step, on: Date) -> Result<bool, SimulateError> {
         let (claim, step_given, note) = (under.claim, Some(step), String::new());
-        let command = PassStep { claim, step: step_given, expected_amount: None, note };
+        let (expected_amount, confirmed) = (None, Vec::new());
+        let command = PassStep { claim, step: step_given, expected_amount, confirmed, note };
         let envelope =
             self.ask(&format!("pass {step:?} {}", under.name), self.at(under, step)?, morning(on)?);
         let answer = self.engine.pass_step(&envelope, command).await;

@@ -288,8 +288,9 @@ impl Year {
             let (organisation, by) = place(step);
             let on = days_after(filed_on, days);
             let (organisation, by) = (organisation.parse().unwrap(), by.parse().unwrap());
-            let note = String::new();
-            claim::Event::StepPassed(claim::StepPassed { step, by, organisation, note, on })
+            let (note, confirmed) = (String::new(), Vec::new());
+            let passed = claim::StepPassed { step, by, organisation, note, confirmed, on };
+            claim::Event::StepPassed(passed)
         };
         let kind = number.checked_div(7).and_then(|n| n.checked_rem(5)).unwrap();
         if kind == 3 {

@@ -251,7 +251,13 @@ impl Claims {
         event: &Arrived,
         source: &mut dyn Source,
     ) -> Result<(), Stop> {
-        let StepPassed { step, by, organisation, note, on } = body;
+        let StepPassed { step, by, organisation, note, confirmed, on } = body;
+        if !confirmed.is_empty() {
+            let facts = known(self.facts.edit(&(claim,), source)?, "the facts of the claim")?;
+            facts.facts = Json(facts.facts.0.confirming(&confirmed));
+            let row = known(self.claims.edit(&(claim,), source)?, "the claim")?;
+            row.confirmed_diagnoses.0.extend(confirmed);
+        }
         let (outcome, refusal, wanted) = (StepOutcome::Passed, None, None);
         let decision = Decision { step, outcome, organisation, by, on, refusal, wanted, note };
         let row = self.decided(claim, decision, event, source)?;
@@ -348,7 +354,8 @@ impl Claims {
         self.count_changed(&before, &after, source)?;
         self.set_due(claim, source)?;
         let facts = known(self.facts.edit(&(claim,), source)?, "the facts of the claim")?;
-        facts.facts = Json(Arc::clone(&body.facts));
+        // What reviewers confirmed stays so.
+        facts.facts = Json(body.facts.confirming(&after.confirmed_diagnoses.0));
         Ok(())
     }
 

@@ -102,14 +102,15 @@ impl Flow for SupplementClaim {
         let filed = review.filed();
         authority::for_unit(draft, &filed.chain.unit).await?;
         let cover = draft.load::<Cover>(streams::cover(filed.cover)).await?;
-        let (facts, on) = (&self.facts, draft.envelope().on());
+        // What a reviewer confirmed before stays confirmed.
+        let (facts, on) = (&review.reviewed(&self.facts), draft.envelope().on());
         let member = draft.load::<Member>(streams::member(filed.member)).await?;
         member.state.registered()?.lived_through(facts)?;
         let assessed =
             assessed(draft, &cover, self.claim, &filed.chain, &filed.asks, facts, on).await?;
         let version = assessed.assessment.version.clone();
         let by = draft.envelope().actor.subject.clone();
-        let supplemented = Supplemented { facts: Arc::clone(facts), by, on };
+        let supplemented = Supplemented { facts: Arc::clone(&self.facts), by, on };
         let command = claim::Command::Supplement { supplemented, assessed };
         draft.check(&claim, command.clone())?;
         let held = serials(review.facts());

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use huzhu_domain::approval_policy::ApprovalPolicy;
-use huzhu_domain::claim::{self, Approval, Claim, Decision, Filed, RefusalReason, Review, Wanted};
+use huzhu_domain::claim::{
+    self, Approval, Assessed, Claim, Confirmation, Decision, Filed, RefusalReason, Review, Wanted,
+};
 use huzhu_domain::cover::{self, BenefitReserved, Cover};
+use huzhu_domain::id::checked::Icd10;
 use huzhu_domain::id::{ClaimId, PayoutId};
 use huzhu_domain::money::Money;
 use huzhu_domain::organisation::Organisation;
@@ -15,7 +18,7 @@ use huzhu_domain::step::Step;
 use super::claims::{let_go, release};
 use super::draft::Draft;
 use super::flow::{Flow, Stop};
-use super::judgement::worth;
+use super::judgement::{assessed, worth};
 use super::loaded::Loaded;
 use super::payouts::Owe;
 use super::{Engine, EngineError, Envelope, Receipt, streams};
@@ -30,6 +33,8 @@ pub struct PassStep {
     pub step: Option<Step>,
     /// The amount that the person believes to approve; any if absent.
     pub expected_amount: Option<Money>,
+    /// The diagnoses of which the person confirms what their code alone cannot tell.
+    pub confirmed: Vec<Icd10>,
     /// A remark.
     pub note: String,
 }
@@ -70,33 +75,55 @@ impl Flow for PassStep {
         draft.meet(&claim)?;
         let review = claim.state.in_review()?;
         let decision = decision(draft, review, self.step, &self.note).await?;
-        let version = &review.assessed().assessment.version;
-        if review.remaining().len() > 1 {
-            let command = claim::Command::PassStep { decision, approval: None };
-            draft.decide_under(&claim, command, Some(version))?;
-            return Ok(());
+        let confirmation = self.confirmation(draft, review).await?;
+        if review.next().is_some_and(|step| review.ends_with(step, confirmation.as_ref())) {
+            return self.approve(draft, &claim, decision, confirmation).await;
         }
-        self.approve(draft, &claim, review, decision).await
+        let assessed = review.assessed_with(confirmation.as_ref());
+        let version = assessed.assessment.version.clone();
+        let command = claim::Command::PassStep { decision, confirmation, approval: None };
+        draft.decide_under(&claim, command, Some(&version))?;
+        Ok(())
     }
 }
 
 impl PassStep {
+    /// What the person confirms, and what the claim is worth with that.
+    async fn confirmation(
+        &self,
+        draft: &Draft<'_>,
+        review: &Review,
+    ) -> Result<Option<Confirmation>, Stop> {
+        if self.confirmed.is_empty() {
+            return Ok(None);
+        }
+        let (filed, on) = (review.filed(), draft.envelope().on());
+        let cover = draft.load::<Cover>(streams::cover(filed.cover)).await?;
+        let facts = review.facts().confirming(&self.confirmed);
+        let (chain, asks) = (&filed.chain, &filed.asks);
+        let assessed = assessed(draft, &cover, self.claim, chain, asks, &facts, on).await?;
+        Ok(Some(Confirmation { codes: self.confirmed.clone(), assessed }))
+    }
+
     /// The last step: the benefit is reserved on the cover before the claim is approved, so that
     /// claims which race meet in the cover's stream.
     async fn approve(
         &self,
         draft: &mut Draft<'_>,
         claim: &Loaded<Claim>,
-        review: &Review,
         decision: Decision,
+        confirmation: Option<Confirmation>,
     ) -> Result<(), Stop> {
+        let review = claim.state.in_review()?;
         let filed = review.filed();
+        let facts = review.facts().confirming(&self.confirmed);
         let cover = draft.load::<Cover>(streams::cover(filed.cover)).await?;
         let right = cover.state.granted()?;
         let plan = draft.load::<Plan>(streams::plan(&filed.plan)).await?;
-        let assessment = worth(&plan.state, right, self.claim, &filed.asks, review.facts())?;
+        let assessment = worth(&plan.state, right, self.claim, &filed.asks, &facts)?;
         let assessment = Arc::new(assessment);
-        self.expect(draft, review, assessment.total).await?;
+        let seen = review.assessed_with(confirmation.as_ref());
+        self.expect(draft, filed, seen, assessment.total).await?;
         let reserved = BenefitReserved {
             claim: self.claim,
             amount: assessment.total,
@@ -109,7 +136,7 @@ impl PassStep {
         let expected = self.expected_amount;
         let approval = Some(Approval { assessment, cover_revision, expected });
         let on = decision.on;
-        let command = claim::Command::PassStep { decision, approval };
+        let command = claim::Command::PassStep { decision, confirmation, approval };
         // Decided before anything is reserved: a refusal must not leave money set aside.
         draft.check(claim, command.clone())?;
         let amount = reserved.amount;
@@ -128,16 +155,21 @@ impl PassStep {
     }
 
     /// What is approved is what the person saw, and what the steps taken are enough for.
-    async fn expect(&self, draft: &Draft<'_>, review: &Review, actual: Money) -> Result<(), Stop> {
+    async fn expect(
+        &self,
+        draft: &Draft<'_>,
+        filed: &Filed,
+        assessed: &Assessed,
+        actual: Money,
+    ) -> Result<(), Stop> {
         if let Some(expected) = self.expected_amount.filter(|expected| *expected != actual) {
             return Err(claim::Rejection::AssessmentChanged { expected, actual }.into());
         }
-        let assessed = review.assessed();
         let expected = assessed.assessment.total;
         if actual <= expected {
             return Ok(());
         }
-        let (filed, on) = (review.filed(), draft.envelope().on());
+        let on = draft.envelope().on();
         let policy = draft.load::<ApprovalPolicy>(streams::approval_policy()).await?;
         let (_, steps) = policy.state.steps_for(&filed.plan, actual, on)?;
         let mut asked = steps.iter().filter(|step| filed.chain.at(step.level()).is_some());

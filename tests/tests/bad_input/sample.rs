@@ -103,7 +103,7 @@ fn text(field: &FieldDescriptor) -> String {
         (_, "phone") => "13812345678",
         ("Bill", "serial") => "B-1",
         (_, "serial") => "S-1",
-        ("Diagnosis", "code") | (_, "cause") => "C50",
+        ("Diagnosis", "code") | (_, "cause" | "confirmed_diagnoses") => "C50",
         (_, "sha256") => return "5a".repeat(32),
         (_, "terms_json") => huzhu_domain::plan::catalogue()[0].1,
         (_, "from_month" | "until_month") => "2014-11",

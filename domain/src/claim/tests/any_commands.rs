@@ -89,7 +89,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         12 => (decided(), 0..3_i64, any::<bool>()).prop_map(|(decision, amount, says)| {
             let expected = says.then(|| yuan(amount));
             let approval = Approval { assessment: worth(amount), cover_revision: 7, expected };
-            Command::PassStep { decision, approval: Some(approval) }
+            Command::PassStep { decision, confirmation: None, approval: Some(approval) }
         }),
         2 => decided().prop_map(|decision| Command::Return { decision, wanted: vec![wanted()] }),
         2 => (steps(), on()).prop_map(|(steps, on)| Command::Supplement {

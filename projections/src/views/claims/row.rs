@@ -37,6 +37,7 @@ pub(super) fn filed_row(
         steps: Json(Vec::new()),
         passed_steps: Json(Vec::new()),
         returned_step: None,
+        confirmed_diagnoses: Json(Vec::new()),
         policy: None,
         asks: Json(body.asks.clone()),
         incident_kind: body.facts.incident.kind,

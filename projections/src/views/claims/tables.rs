@@ -5,7 +5,7 @@ use std::sync::Arc;
 use huzhu_domain::assessment::Assessment;
 use huzhu_domain::claim::RefusalReason;
 use huzhu_domain::claim::facts::{Facts, IncidentKind};
-use huzhu_domain::id::checked::Sex;
+use huzhu_domain::id::checked::{Icd10, Sex};
 use huzhu_domain::id::{
     BenefitCode, CaseId, ClaimId, CoverId, MemberId, OrganisationId, PayoutId, PlanCode, Subject,
     VersionLabel,
@@ -101,6 +101,8 @@ record! {
         passed_steps: Json<Vec<Step>>,
         /// The step that last sent it back; it decides again, whatever the claim is worth then.
         returned_step: Option<Step>,
+        /// The diagnoses of which reviewers confirmed what their code cannot tell (人工审核).
+        confirmed_diagnoses: Json<Vec<Icd10>>,
         /// The approval policy that asks for these steps.
         policy: Option<VersionLabel>,
         /// The benefits that are asked for; all of the plan's if empty.

@@ -158,6 +158,7 @@ fn sent_back(step: Step, asked: &[Step], facts: Facts) -> Vec<claim::Event> {
             by: "U-0".parse().unwrap(),
             organisation: organisation(unit),
             note: String::new(),
+            confirmed: Vec::new(),
             on,
         }),
         claim::Event::Returned(claim::Returned {
@@ -204,6 +205,35 @@ fn a_claim_that_came_back_is_in_the_queue_of_who_decides_next() {
         let shown = shown(&history).ask("SELECT next_step, queue FROM claims");
         assert_eq!(shown, [expected], "{step:?}, then {asked:?}");
     }
+}
+
+#[test]
+fn what_a_reviewer_confirmed_shows_in_the_facts_and_outlives_a_supplement() {
+    let (mut history, stream, mut events, facts) = first_claim();
+    let code = facts.diagnoses[0].code.clone();
+    let mut other = facts.clone();
+    other.diagnoses[0].code = "C50".parse().unwrap();
+    let asked = [Step::UnitEndorsement, Step::FirstReview];
+    let [first, second] = [other, facts].map(|facts| sent_back(Step::FirstReview, &asked, facts));
+    let mut more = first.clone();
+    let claim::Event::StepPassed(passed) = &mut more[0] else { panic!("{more:?}") };
+    passed.confirmed = vec![code.clone()];
+    // Back once with other papers, and once more with those of the beginning.
+    more.extend(second.into_iter().skip(1));
+    for event in more {
+        history.push(&stream, event.clone());
+        events.push(event);
+    }
+    let claim: claim::Claim = replay(&events).unwrap();
+    let facts = claim.in_review().unwrap().facts();
+    assert!(facts.diagnoses[0].confirmed_by_review);
+    let views = shown(&history);
+    assert_eq!(
+        views.ask("SELECT facts FROM claim_facts"),
+        [serde_json::to_string(&**facts).unwrap()]
+    );
+    let confirmed = views.ask("SELECT confirmed_diagnoses FROM claims");
+    assert_eq!(confirmed, [format!("[\"{code}\"]")]);
 }
 
 #[test]

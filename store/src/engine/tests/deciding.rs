@@ -1,8 +1,15 @@
+use std::sync::Arc;
+
+use huzhu_domain::claim::facts::{Diagnosis, Severity};
 use huzhu_domain::claim::{Claim, RefusalReason, Wanted};
 use huzhu_domain::cover::Outcome;
 use huzhu_domain::envelope::Role;
+use huzhu_domain::id::CoverId;
+use huzhu_domain::id::checked::Icd10;
 use huzhu_domain::payout::Payout;
+use huzhu_domain::plan::{PlanVersion, catalogue};
 use huzhu_domain::step::{Duty, Step};
+use jiff::civil::date;
 
 use super::world::*;
 use crate::engine::{EngineError, PassStep, RefuseClaim, RegisterHandler, ReturnClaim};
@@ -151,6 +158,54 @@ async fn a_stay_below_its_deductible_is_the_first_of_the_year_once_it_is_closed(
 }
 
 #[tokio::test]
+async fn what_a_reviewer_confirms_is_assessed_and_approved_by_as_many_as_it_needs() {
+    let world = World::new().await;
+    let members = world.members(20).await;
+    let (plan, start) = ("female-disease", date(2014, 8, 1));
+    let (_, terms) =
+        catalogue().iter().find(|(name, _)| *name == "female-disease.v8.json").unwrap();
+    let terms = PlanVersion::parse(serde_json::from_str(terms).unwrap()).unwrap();
+    world.engine.publish_plan(&world.operator(), Arc::new(terms)).await.unwrap();
+    let roster = world.roster(plan, &members, start).await;
+    world.engine.confirm_roster(&world.clerk(), roster).await.unwrap();
+    let cover = CoverId::of(&plan.parse().unwrap(), members[0], start);
+    let mut facts = stay("S1", "0");
+    facts.stays.clear();
+    facts.incident.date = date(2014, 11, 20);
+    let sarcoma: Icd10 = "C54.9".parse().unwrap();
+    facts.diagnoses.push(Diagnosis {
+        code: sarcoma.clone(),
+        severity: Severity::Ordinary,
+        established_on: date(2014, 11, 20),
+        secondary: false,
+        pre_existing: false,
+        confirmed_by_review: true,
+    });
+    let by_filer = world.engine.file_claim(&world.clerk(), filing(cover, facts.clone())).await;
+    assert_eq!(refused(by_filer), "CONFIRMED_BY_FILER");
+    facts.diagnoses[0].confirmed_by_review = false;
+    let claim = world.file(cover, facts).await;
+    let review = world.claim(claim).await;
+    assert_eq!(review.in_review().unwrap().assessed().assessment.total, yuan("0"));
+    assert_eq!(review.in_review().unwrap().remaining(), [Step::FirstReview, Step::Finance]);
+
+    let confirm = PassStep { confirmed: vec![sarcoma], ..pass(claim) };
+    let first = world.decider(Step::FirstReview);
+    let told = world.engine.pass_step(&first, confirm).await.unwrap();
+    let names: Vec<_> = told.events.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["ClaimStepPassed", "ClaimAssessed"]);
+    let review = world.claim(claim).await;
+    let review = review.in_review().unwrap();
+    assert_eq!(review.assessed().assessment.total, yuan("10000"));
+    assert_eq!(review.next(), Some(Step::UnitEndorsement), "so much needs every level");
+    world.approve(claim).await.unwrap();
+    let Claim::Approved(_, approved) = world.claim(claim).await else { panic!() };
+    assert_eq!(approved.amount, yuan("10000"));
+    let explained = world.engine.explain_assessments(claim).await.unwrap();
+    assert!(explained.len() == 3 && explained.iter().all(|one| one.agrees));
+}
+
+#[tokio::test]
 async fn a_worth_that_needs_more_levels_than_were_asked_is_not_approved() {
     let world = World::new().await;
     let cover = world.free_cover(world.member().await).await;
@@ -217,7 +272,7 @@ async fn a_claim_sent_back_goes_on_at_the_step_that_sent_it() {
     let answer = world.engine.pass_step(&world.decider(Step::TownshipCheck), pass(claim)).await;
     assert_eq!(refused(answer), "CLAIM_NOT_IN_REVIEW");
 
-    let facts = std::sync::Arc::new(stay("S1", "9300"));
+    let facts = Arc::new(stay("S1", "9300"));
     let supplement = crate::engine::SupplementClaim { claim, facts };
     world.engine.supplement_claim(&world.clerk(), supplement).await.unwrap();
     world.engine.pass_step(&world.decider(Step::TownshipCheck), pass(claim)).await.unwrap();

@@ -452,7 +452,8 @@ pub(super) fn filing(cover: CoverId, facts: Facts) -> FileClaim {
 }
 
 pub(super) fn pass(claim: ClaimId) -> PassStep {
-    PassStep { claim, step: None, expected_amount: None, note: String::new() }
+    let (confirmed, note) = (Vec::new(), String::new());
+    PassStep { claim, step: None, expected_amount: None, confirmed, note }
 }
 
 pub(super) fn settled(payout: PayoutId) -> AnswerLine {
