@@ -22,7 +22,7 @@ use huzhu_tests::query::{
 };
 use huzhu_tests::requests::{claim_request, pass_request};
 use huzhu_tests::service::Service;
-use huzhu_tests::union::{TOWNSHIP, Union, Unit};
+use huzhu_tests::union::{DISTRICT, TOWNSHIP, Union, Unit};
 use huzhu_tests::wire::{Level, Name, Sex, Step};
 use huzhu_tests::{bad_fields, new_id, reason, story};
 use tonic::{Code, Status, Streaming};
@@ -239,6 +239,28 @@ fn pages_neither_repeat_nor_leave_out_claims_while_others_are_filed() {
             assert_eq!(different.len(), seen.len(), "{order:?}: no claim stands on two pages");
             assert!(early.is_subset(&different), "{order:?}: none is left out");
         }
+    });
+}
+
+#[test]
+fn a_claim_that_is_taken_back_leaves_the_queue_it_was_in() {
+    story(async {
+        let union = Union::found().await;
+        let unit = union.unit("unit", "某单位", 10).await;
+        let member = unit.member(person("周女士", Sex::Female, "1972-03-08")).await;
+        let (claim, _) = file_at(&unit, &member, "B-1").await;
+        let waits = unit.pass(&claim, 0..2, DAY).await.unwrap().unwrap();
+        let watcher = &union.deciders(&unit)[2];
+        let mut watch = watch_queue(watcher, DISTRICT, &waits.position).await.unwrap();
+        unit.withdraw(&claim, DAY).await;
+        let change = loop {
+            let told = watch.message().await.unwrap().unwrap();
+            if let [change] = told.changes.as_slice() {
+                break change.clone();
+            }
+        };
+        assert!(change.left);
+        assert_eq!(change.claim.unwrap().claim_id, claim);
     });
 }
 

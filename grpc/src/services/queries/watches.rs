@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use huzhu_domain::id::{ClaimId, OrganisationId};
 use huzhu_projections::query::{Freshness, Wish};
-use huzhu_projections::views;
+use huzhu_projections::views::{self, claims::Claim, claims::ClaimState};
 use huzhu_store::port::Position;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -216,15 +216,23 @@ impl Subject {
     fn of(&self, news: &News) -> Vec<Changed> {
         let concerned = news.claims.iter().filter(|(claim, decisions)| match self {
             Self::Claim(watched) => claim.claim == *watched,
-            // Whoever had to act has decided, or is the unit that brings papers.
+            // Whoever had to act has decided, or is the unit that brings papers; or the unit took the
+            // claim back, from whichever queue it was in.
             Self::Queue(queue) => {
                 claim.queue.as_ref() == Some(queue)
                     || claim.unit == *queue
                     || decisions.iter().any(|decision| decision.organisation == *queue)
+                    || claim.state == ClaimState::Withdrawn && is_above(queue, claim)
             }
         });
         concerned.cloned().collect()
     }
+}
+
+/// Whether an organisation stands above the unit of a claim.
+fn is_above(organisation: &OrganisationId, claim: &Claim) -> bool {
+    let above = [claim.township.as_ref(), claim.district.as_ref(), Some(&claim.office)];
+    above.contains(&Some(organisation))
 }
 
 fn wish(at_least: Option<Position>) -> Wish {
