@@ -254,6 +254,9 @@ struct Serving {
 impl Serving {
     async fn open(config: Config, key: &TokenKey) -> Result<Self, ServeError> {
         let log = Log::open(config.log.clone(), &config.data, config.clock.clone()).await?;
+        if !ResidentHasher::is_in(&config.data) && log.knows_residents()? {
+            return Err(ResidentHasher::missing().into());
+        }
         let residents = ResidentHasher::open(&config.data)?;
         #[cfg(feature = "cluster")]
         log.agree_on(&residents).await?;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use huzhu_domain::envelope::Role;
+use huzhu_grpc::server;
 use huzhu_tests::command::{AddRosterMembersRequest, FileClaimRequest, RegisterMemberRequest};
 use huzhu_tests::facts::{illness, receipt};
 use huzhu_tests::people::person;
@@ -211,6 +212,42 @@ fn on_sigterm_calls_under_way_end_and_new_ones_are_refused() {
             let asked = huzhu_tests::audit::ExplainAssessmentRequest { claim_id, revision: None };
             assert!(auditor.must(asked).await.same);
         }
+    });
+}
+
+#[test]
+fn a_log_with_members_is_not_served_without_the_key_that_knows_them() {
+    story(async {
+        let union = Union::found().await;
+        let copied = tempfile::tempdir().unwrap();
+        let copy = |file: &str| {
+            let from = union.service.folder().join(file);
+            if from.exists() {
+                std::fs::copy(from, copied.path().join(file)).unwrap();
+            }
+        };
+        let start = || {
+            let config = server::Config::new(copied.path().to_owned());
+            server::start(config).map(drop)
+        };
+        copy("log.db");
+        copy("log.db-wal");
+        start().unwrap();
+        std::fs::remove_file(copied.path().join("resident.key")).unwrap();
+        start().unwrap();
+
+        let unit = union.unit("unit", "某单位", 10).await;
+        unit.member(person("周女士", Sex::Female, "1972-03-08")).await;
+        for file in ["log.db", "log.db-wal", "log.db-shm", "index.db", "views.db", "resident.key"] {
+            let _ = std::fs::remove_file(copied.path().join(file));
+        }
+        copy("log.db");
+        copy("log.db-wal");
+        let why = start().unwrap_err().to_string();
+        assert!(why.contains("resident.key is missing"), "{why}");
+        assert!(!copied.path().join("resident.key").exists(), "none is made in its place");
+        copy("resident.key");
+        start().unwrap();
     });
 }
 

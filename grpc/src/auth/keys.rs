@@ -1,8 +1,8 @@
 //! The secrets of a data folder, made at the first start, readable by their owner only.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
@@ -44,6 +44,15 @@ pub enum KeyError {
     /// The log's residents were hashed with another key: one person could become two members.
     #[error("{file} is not the key that this log was begun with: copy that one here")]
     Other {
+        /// Its name in the data folder.
+        file: String,
+    },
+    /// The log's residents were hashed with a key that is not there: all of them would be new people.
+    #[error(
+        "{file} is missing, and this log was begun with one: copy it here (if it is lost for good, put \
+         64 hexadecimal digits there; every person is a new one then)"
+    )]
+    Missing {
         /// Its name in the data folder.
         file: String,
     },
@@ -112,6 +121,18 @@ impl ResidentHasher {
         }
     }
 
+    /// Whether `folder` has a key.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(RESIDENT_KEY).exists()
+    }
+
+    /// What is said of a log that was begun with a key which is not there.
+    #[must_use]
+    pub fn missing() -> KeyError {
+        KeyError::Missing { file: RESIDENT_KEY.to_owned() }
+    }
+
     /// What is said of a log that was begun with another key.
     #[must_use]
     pub fn other() -> KeyError {
@@ -152,7 +173,8 @@ fn secret(
 ) -> Result<String, KeyError> {
     let path = folder.join(file);
     let failed = |why| KeyError::File { file: file.to_owned(), why };
-    fs::create_dir_all(folder).map_err(failed)?;
+    // What stands there besides, members' data above all, is nobody else's either.
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     if !path.exists() {
         let text = make()?;
         // Whole or not at all: a key that was cut short would lock everybody out.

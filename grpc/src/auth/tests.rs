@@ -65,6 +65,10 @@ fn a_handler_without_an_organisation_gets_no_token() {
 #[test]
 fn the_keys_of_a_folder_are_made_once_and_read_by_their_owner_only() {
     let folder = tempfile::tempdir().unwrap();
+    let fresh = folder.path().join("of/its/own");
+    TokenKey::open(&fresh).unwrap();
+    let mode = std::fs::metadata(&fresh).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700, "what stands beside the keys is nobody else's either");
     let first = TokenKey::open(folder.path()).unwrap();
     let again = TokenKey::open(folder.path()).unwrap();
     assert_eq!(first.public_bytes(), again.public_bytes());

@@ -68,6 +68,20 @@ impl Log {
         }
     }
 
+    /// Whether the log of a folder holds the hash of a resident; a cluster has [`Self::agree_on`].
+    /// Read through, since it is asked only where the key is missing.
+    pub(super) fn knows_residents(&self) -> Result<bool, ServeError> {
+        match self {
+            Self::Folder(store) => {
+                let resident = |stream: &str| stream.starts_with("resident-");
+                let known = store.reader().and_then(|reader| reader.any_stream(resident));
+                known.map_err(|why| ServeError::Log(why.to_string()))
+            }
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => Ok(false),
+        }
+    }
+
     /// Makes sure that every service on the log hashes residents with the same key: the hash is
     /// what makes one person one member.
     #[cfg(feature = "cluster")]

@@ -107,6 +107,25 @@ impl LogReader {
         self.reading.after(offset, limit)
     }
 
+    /// Whether there is a stream whose name `is` so; the log is read until one is found.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn any_stream(&self, is: impl Fn(&str) -> bool) -> Result<bool, StoreError> {
+        let (mut found, mut after) = (false, 0);
+        loop {
+            let last = self.scan(after, 10_000, |event| {
+                found |= is(event.stream);
+                Ok::<(), StoreError>(())
+            })?;
+            if found || last == after {
+                return Ok(found);
+            }
+            after = last;
+        }
+    }
+
     /// Shows up to `limit` events after `offset` to `see`, and answers with the last offset seen.
     ///
     /// The log cannot reuse its space while `see` works: keep the work short, or `limit` low.
