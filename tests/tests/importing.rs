@@ -15,9 +15,9 @@ use huzhu_tests::facts::written;
 use huzhu_tests::people::{numbered, person};
 use huzhu_tests::program::{Said, huzhu};
 use huzhu_tests::query::{GetOrganisationRequest, ListClaimsRequest, ListMembersRequest, Member};
-use huzhu_tests::story;
 use huzhu_tests::union::Union;
 use huzhu_tests::wire::{MemberClass, Person, Sex};
+use huzhu_tests::story;
 use rust_xlsxwriter::{Format, Workbook};
 use tempfile::TempDir;
 
@@ -314,7 +314,7 @@ fn applications_become_claims_once_and_say_what_they_lack() {
         let mended = text.replace("0.005", "5800.00").replace("1200", "1300");
         let file = office.file("claims.csv", mended);
         let mended = office.import("claims", &file, &more).await;
-        assert_eq!(mended.lines[0], "A2: was filed before, with other content");
+        assert_eq!(mended.lines[0], "A2: was filed before, with other content or by somebody else");
         assert!(mended.errors.contains("1  claims filed\n"), "{}", mended.errors);
         let mut claims = Vec::new();
         for _ in 0..600 {
@@ -330,6 +330,31 @@ fn applications_become_claims_once_and_say_what_they_lack() {
         worth.sort();
         assert_eq!(worth.len(), 2, "{worth:?}");
         assert!(worth.contains(&"800.00".to_owned()), "{worth:?}");
+    });
+}
+
+#[test]
+fn half_of_an_application_is_not_filed_where_a_row_names_none() {
+    story(async {
+        let office = Office::with_unit(10).await;
+        let unit = office.union.known_unit("unit");
+        let woman = person("周女士", Sex::Female, "1972-03-08");
+        let member = unit.member(woman.clone()).await;
+        unit.grant(&member, "nuan-huzhu", START).await;
+        let id = woman.resident_id;
+        let first =
+            format!("2014-1,{id},疾病,2014-01-02,2014-11-20,outpatient,门诊,I-1,2014-05-01,5800,");
+        // A cell over both rows is empty in the second.
+        let text = |key| format!("{CLAIMS}{first}\n{key},,,,,,门诊,I-2,2014-06-01,1200,\n");
+        let more = ["--plan", "nuan-huzhu", "--on", "2014-11-20"];
+        let before = office.union.service.log_length();
+        let merged = office.import("claims", &office.file("a.csv", text("")), &more).await;
+        let expected =
+            ["A2: row 3 below it names no application, and may belong to it", "A3: must be there"];
+        assert_eq!(merged.lines, expected, "{}", merged.errors);
+        assert_eq!(office.union.service.log_length(), before, "nothing is filed by halves");
+        let whole = office.import("claims", &office.file("b.csv", text("2014-1")), &more).await;
+        assert!(whole.errors.contains("2 of 2 rows are on record"), "{}", whole.errors);
     });
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use huzhu_domain::envelope::{Role, beijing_date};
+use huzhu_domain::envelope::Role;
 use huzhu_domain::id::{OrganisationId, PlanCode, VersionLabel};
 use jiff::civil::Date;
 
@@ -13,7 +13,6 @@ use super::Failure;
 use super::audit::Server;
 use super::progress::Progress;
 use crate::client::Desk;
-use crate::clock::Clock;
 use crate::import::claims::{self, Filing};
 use crate::import::columns::{Columns, Field, Mapping, mapped};
 use crate::import::roster::{self, Enrolment};
@@ -141,11 +140,6 @@ impl FileArgs {
     async fn desk(&self) -> Result<Desk, Failure> {
         self.server.desk(Role::Operator, SUBJECT).await
     }
-
-    /// The business day, unless that is today, which needs no saying.
-    fn on(&self) -> Option<Date> {
-        self.on.filter(|on| *on != beijing_date(Clock::system().now()))
-    }
 }
 
 pub(super) async fn run(asked: Import) -> Result<(), Failure> {
@@ -173,7 +167,7 @@ async fn roster(asked: &Roster) -> Result<(), Failure> {
         unit: asked.unit.to_string(),
         start: asked.start,
         part: asked.part.clone(),
-        on: file.on(),
+        on: file.on,
     };
     let mut progress = Progress::new("rows", file.progress);
     let tell = |done, of| progress.tell(done, of);
@@ -186,7 +180,7 @@ async fn claims(asked: &Claims) -> Result<(), Failure> {
     let file = &asked.file;
     let (sheet, columns) = file.open(claims::FIELDS).await?;
     let desk = file.desk().await?;
-    let filing = Filing { plan: asked.plan.as_ref().map(ToString::to_string), on: file.on() };
+    let filing = Filing { plan: asked.plan.as_ref().map(ToString::to_string), on: file.on };
     let mut progress = Progress::new("rows", file.progress);
     let tell = |done, of| progress.tell(done, of);
     let outcome = claims::import(&desk, &sheet, &columns, &filing, file.dry_run, tell).await;

@@ -189,7 +189,8 @@ impl Applications<'_> {
             Some(key) => fingerprint(key),
             None => {
                 outcome.wrong(row.number, read.wrong);
-                return self.open.take();
+                self.doubt(row.number, outcome);
+                return None;
             }
         };
         if let Some(open) = self.open.as_mut().filter(|open| open.key == key) {
@@ -219,6 +220,16 @@ impl Applications<'_> {
         self.open = Some(application);
         self.tidy(row.number, outcome);
         done
+    }
+
+    /// A row that names no application may belong to the one before it, as where cells were merged:
+    /// half of that is not filed.
+    fn doubt(&mut self, row: u32, outcome: &mut Outcome) {
+        let Some(open) = self.open.as_mut().filter(|open| open.holds()) else { return };
+        open.spoil();
+        let cell = self.columns.cell("application", open.first());
+        let why = format!("row {row} below it names no application, and may belong to it");
+        outcome.wrong(open.first(), [Wrong { cell, why }]);
     }
 
     /// A row without anything wrong is not listed.
@@ -256,7 +267,7 @@ async fn file(
         let asked = command::FileClaimRequest {
             // The same application against the same cover is one claim, whichever file brings it.
             request_id: request_id(&["claim", &cover, &application.name]),
-            business_time: filing.on.map(super::roster::midday),
+            business_time: filing.on.map(super::roster::dawn),
             cover_id: cover,
             benefits,
             facts,
@@ -273,7 +284,7 @@ async fn file(
     let answer = answer.map_err(|status| {
         let taken = super::call::reason(&status) == "REQUEST_ID_REUSED";
         if taken {
-            let why = "was filed before, with other content".to_owned();
+            let why = "was filed before, with other content or by somebody else".to_owned();
             return at("application", why);
         }
         let place = |field: Option<&str>| match field {

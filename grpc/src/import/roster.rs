@@ -223,7 +223,7 @@ async fn member(
     if !dry_run {
         let asked = command::RegisterMemberRequest {
             request_id: client::request_id(),
-            business_time: enrolment.on.map(midday),
+            business_time: enrolment.on.map(dawn),
             person: Some(person.clone()),
             unit_id: enrolment.unit.clone(),
             class: class.into(),
@@ -283,7 +283,7 @@ async fn open(desk: &Desk, enrolment: &Enrolment) -> Result<String, ImportError>
     let Enrolment { plan, version, unit, start, part, on } = enrolment;
     let asked = command::OpenRosterRequest {
         request_id: request_id(&["roster", unit, plan, version, &start.to_string(), part]),
-        business_time: on.map(midday),
+        business_time: on.map(dawn),
         plan: plan.clone(),
         version: version.clone(),
         unit_id: unit.clone(),
@@ -312,7 +312,7 @@ async fn add(
     outcome: &mut Outcome,
 ) -> Result<(), ImportError> {
     let sent = count(lines.len());
-    let messages = messages(roster, enrolment.on.map(midday), lines);
+    let messages = messages(roster, enrolment.on.map(dawn), lines);
     let added = patiently(|| {
         let mut rosters = desk.rosters();
         let request = desk.request(stream::iter(messages.clone()));
@@ -362,10 +362,10 @@ fn messages(
     std::iter::once(header).chain(lines).collect()
 }
 
-/// The middle of a day in Beijing, for what counts on that day.
-pub(super) fn midday(day: Date) -> prost_types::Timestamp {
+/// The beginning of a day in Beijing, for what counts on that day: it is past on the day itself too.
+pub(super) fn dawn(day: Date) -> prost_types::Timestamp {
     let beijing = jiff::tz::TimeZone::fixed(jiff::tz::Offset::constant(8));
-    let at = beijing.to_timestamp(day.at(12, 0, 0, 0)).unwrap_or_default();
+    let at = beijing.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or_default();
     client::time(at)
 }
 
