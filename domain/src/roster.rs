@@ -111,6 +111,10 @@ pub enum Rejection {
     /// Invariant 1: the member stands in it.
     #[error("member {member} stands in line {line}")]
     MemberTwice { member: MemberId, line: u32 },
+    /// The same request was answered before, and the line is not in the roster: it was left out then,
+    /// or taken out since.
+    #[error("the line is not in the roster, and this request was answered before: send it anew")]
+    LineNotTaken,
     /// The member is not in it.
     #[error("member {member} is not in the roster")]
     MemberNotInRoster { member: MemberId },

@@ -11,13 +11,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use huzhu_domain::envelope::Role;
-use huzhu_tests::facts::written;
+use huzhu_tests::command::EndCoverRequest;
+use huzhu_tests::facts::{date, written};
 use huzhu_tests::people::{numbered, person};
 use huzhu_tests::program::{Said, huzhu};
 use huzhu_tests::query::{GetOrganisationRequest, ListClaimsRequest, ListMembersRequest, Member};
 use huzhu_tests::union::Union;
-use huzhu_tests::wire::{MemberClass, Person, Sex};
-use huzhu_tests::story;
+use huzhu_tests::wire::{EndReason, MemberClass, Person, Sex};
+use huzhu_tests::{new_id, story};
 use rust_xlsxwriter::{Format, Workbook};
 use tempfile::TempDir;
 
@@ -355,6 +356,37 @@ fn half_of_an_application_is_not_filed_where_a_row_names_none() {
         assert_eq!(office.union.service.log_length(), before, "nothing is filed by halves");
         let whole = office.import("claims", &office.file("b.csv", text("2014-1")), &more).await;
         assert!(whole.errors.contains("2 of 2 rows are on record"), "{}", whole.errors);
+    });
+}
+
+#[test]
+fn the_same_list_takes_in_later_what_stood_in_the_way_before() {
+    story(async {
+        let office = Office::with_unit(2).await;
+        let unit = office.union.known_unit("unit");
+        let people = [worker(0), worker(1)];
+        let held = unit.member(people[1].clone()).await;
+        let plan = ("hospital-allowance", "2013-one-day");
+        let cover = unit.enrol(plan, "2013-06-01", &[&held], 1, "60").await.remove(0);
+        let file = office.path("roster.xlsx");
+        workbook(&file, &people, &["1", "1"]);
+        let refused = office.roster(&file, &[]).await;
+        assert!(refused.lines[0].contains("ALREADY_ENROLLED"), "{:?}", refused.lines);
+        assert!(refused.errors.contains("1 of 2 rows are on record"), "{}", refused.errors);
+        let ended = EndCoverRequest {
+            request_id: new_id(),
+            cover_id: cover,
+            reason: EndReason::Requested.into(),
+            on: date("2013-12-31"),
+            ..Default::default()
+        };
+        office.union.operator.must(ended).await;
+        let again = office.roster(&file, &[]).await;
+        assert!(again.well, "{:?} {}", again.lines, again.errors);
+        assert!(again.errors.contains("2 of 2 rows are on record"), "{}", again.errors);
+        let before = office.union.service.log_length();
+        assert!(office.roster(&file, &[]).await.well);
+        assert_eq!(office.union.service.log_length(), before, "a third run records nothing");
     });
 }
 

@@ -2,7 +2,7 @@
 
 mod row;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::stream::FuturesOrdered;
 use futures::{StreamExt, stream};
@@ -302,7 +302,8 @@ fn refused(status: &tonic::Status) -> ImportError {
     ImportError::Refused(format!("the roster: {} {}", reason(status), status.message()))
 }
 
-/// Puts the members into the roster.
+/// Puts the members into the roster. What an earlier run of the same sheet could not put there is
+/// asked for anew: its reason may be gone.
 async fn add(
     desk: &Desk,
     columns: &Columns,
@@ -312,15 +313,29 @@ async fn add(
     outcome: &mut Outcome,
 ) -> Result<(), ImportError> {
     let sent = count(lines.len());
-    let messages = messages(roster, enrolment.on.map(dawn), lines);
-    let added = patiently(|| {
-        let mut rosters = desk.rosters();
-        let request = desk.request(stream::iter(messages.clone()));
-        async move { rosters.add_roster_members(request).await }
-    });
-    let added = added.await?.map_err(|status| refused(&status))?.into_inner();
+    let mut added = send(desk, enrolment, roster, lines.clone()).await?;
+    let mut refused = all_refused(&mut added);
+    let anew: BTreeSet<u32> =
+        refused.extract_if(.., |line| line.reason == NOT_TAKEN).map(|line| line.number).collect();
+    if !anew.is_empty() {
+        let lines = lines.into_iter().filter(|line| anew.contains(&line.number)).collect();
+        match send(desk, enrolment, roster, lines).await {
+            Ok(mut more) => {
+                refused.extend(all_refused(&mut more));
+                added.taken = added.taken.saturating_add(more.taken);
+                added.receipt = more.receipt;
+            }
+            // Such as that the roster was confirmed meanwhile.
+            Err(ImportError::Refused(message)) => refused.extend(anew.iter().map(|number| {
+                let (number, reason, message) = (*number, NOT_TAKEN.to_owned(), message.clone());
+                command::RefusedLine { number, reason, message, ..Default::default() }
+            })),
+            Err(why) => return Err(why),
+        }
+        refused.sort_by_key(|line| line.number);
+    }
     let mut left_out = 0_u64;
-    for line in added.refused {
+    for line in refused {
         if line.reason == "MEMBER_TWICE" {
             // No person stands twice in the sheet: an earlier run put the member there.
             outcome.count("lines that stood in the roster before");
@@ -328,7 +343,9 @@ async fn add(
         }
         left_out = left_out.saturating_add(1);
         let field = if line.reason.starts_with("UNITS") { "units" } else { "resident_id" };
-        let why = format!("{}: {}", line.reason, line.message);
+        let sentence = Some(&line.message).filter(|message| !message.is_empty());
+        let why = sentence
+            .map_or_else(|| line.reason.clone(), |sentence| format!("{}: {sentence}", line.reason));
         outcome.wrong(line.number, [Wrong { cell: columns.cell(field, line.number), why }]);
     }
     outcome.good = sent.saturating_sub(left_out);
@@ -338,6 +355,35 @@ async fn add(
     }
     outcome.notes.push(format!("roster {roster}"));
     Ok(())
+}
+
+/// The reason of a line that the same request did not take when it was answered first.
+const NOT_TAKEN: &str = "LINE_NOT_TAKEN";
+
+async fn send(
+    desk: &Desk,
+    enrolment: &Enrolment,
+    roster: &str,
+    lines: Vec<command::RosterLine>,
+) -> Result<command::AddRosterMembersResponse, ImportError> {
+    let messages = messages(roster, enrolment.on.map(dawn), lines);
+    let added = patiently(|| {
+        let mut rosters = desk.rosters();
+        let request = desk.request(stream::iter(messages.clone()));
+        async move { rosters.add_roster_members(request).await }
+    });
+    Ok(added.await?.map_err(|status| refused(&status))?.into_inner())
+}
+
+/// Every line that was left out; those beyond the first thousands without a sentence.
+fn all_refused(added: &mut command::AddRosterMembersResponse) -> Vec<command::RefusedLine> {
+    let mut refused = std::mem::take(&mut added.refused);
+    for command::RefusedLines { reason, numbers } in std::mem::take(&mut added.refused_beyond) {
+        let line =
+            |number| command::RefusedLine { number, reason: reason.clone(), ..Default::default() };
+        refused.extend(numbers.into_iter().map(line));
+    }
+    refused
 }
 
 fn messages(

@@ -116,9 +116,17 @@ impl Flow for AddLines {
         if !(1..=LINES_MAX).contains(&given) {
             return Err(roster::Rejection::LineCount { limit: LINES_MAX, given }.into());
         }
-        let (lines, refused) = sort_out(draft, roster.state.list()?, &self.lines).await?;
+        let (lines, mut refused) = sort_out(draft, roster.state.list()?, &self.lines).await?;
+        let met = draft.meet(&roster);
+        if let Err(Stop::Repeated(_)) = met {
+            // A request takes effect once: what it did not take then, it never will.
+            let why = || roster::Rejection::LineNotTaken;
+            refused
+                .extend(lines.iter().map(|line| RefusedLine { number: line.number, why: why() }));
+            refused.sort_by_key(|line| line.number);
+        }
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
-        draft.meet(&roster)?;
+        met?;
         let list = roster.state.open()?;
         authority::for_unit(draft, &list.opened.unit).await?;
         if !lines.is_empty() {

@@ -2,7 +2,7 @@ use huzhu_domain::assessment::Waiting;
 use huzhu_domain::cover::EndReason;
 use huzhu_domain::id::{CoverId, MemberId};
 use huzhu_domain::organisation::Name;
-use huzhu_domain::roster::Roster;
+use huzhu_domain::roster::{RefusedLine, Roster};
 use huzhu_domain::step::Level;
 use jiff::civil::date;
 
@@ -88,6 +88,29 @@ async fn bad_lines_are_told_and_good_ones_kept() {
         assert_eq!(refused, expected.map(|(number, why)| (number, why.to_owned())));
         assert_eq!((added.taken, added.receipt.repeated), (1, repeated));
     }
+}
+
+#[tokio::test]
+async fn lines_sent_again_are_told_as_they_stand_in_the_roster() {
+    let world = World::new().await;
+    let members = world.members(2).await;
+    let roster = world.roster("hospital-allowance", &members[..1], date(2015, 1, 1)).await;
+    let (late, envelope) = (world.operator(), world.clerk());
+    let lines = vec![line((members[1], 2)), line((MemberId::of(late.command), 3))];
+    let told = async |envelope| {
+        let added = world.engine.add_roster_lines(envelope, roster, lines.clone()).await.unwrap();
+        let why = |line: &RefusedLine| {
+            huzhu_domain::rejection::Rejection::from(line.why.clone()).reason()
+        };
+        let refused = added.refused.iter().map(|line| (line.number, why(line))).collect::<Vec<_>>();
+        (added.receipt.repeated, added.taken, refused)
+    };
+    let unknown = vec![(3, "MEMBER_NOT_REGISTERED".to_owned())];
+    assert_eq!(told(&envelope).await, (false, 1, unknown));
+    world.engine.register_member(&late, register_member(77)).await.unwrap();
+    let left_out = vec![(3, "LINE_NOT_TAKEN".to_owned())];
+    assert_eq!(told(&envelope).await, (true, 1, left_out));
+    assert_eq!(told(&world.clerk()).await, (false, 2, vec![]));
 }
 
 #[tokio::test]
