@@ -82,13 +82,14 @@ impl Flow for Gather {
 
     async fn draft(&self, draft: &mut Draft<'_>) -> Result<(), Stop> {
         let batch = draft.load::<Batch>(streams::batch(self.batch)).await?;
+        draft.meet(&batch)?;
         let Batch::Open(opened) = &batch.state else {
             return Ok(());
         };
         let (mut lines, mut skipped) = (Vec::new(), Vec::new());
-        for (id, number) in opened.payouts.iter().copied().zip(1_u32..) {
+        for id in opened.payouts.iter().copied() {
             let payout = draft.load::<Payout>(streams::payout(id)).await?;
-            let number = number.saturating_sub(u32::try_from(skipped.len()).unwrap_or(0));
+            let number = u32::try_from(lines.len()).unwrap_or(u32::MAX).saturating_add(1);
             match line(draft, &payout, number, opened).await? {
                 Some(line) => lines.push(line),
                 None => skipped.push(id),
@@ -336,7 +337,9 @@ impl Engine {
         let carrying =
             tokio::spawn(async move { engine.carry_answer(&process, batch, &answered).await });
         carrying.await.map_err(|why| EngineError::Down { why: why.to_string() })??;
-        Ok(receipt)
+        // What the caller waits for in a view is that payouts and claims are settled.
+        let head = self.store.head().await.map_err(EngineError::of_store)?;
+        Ok(Receipt { position: head.unwrap_or(receipt.position), ..receipt })
     }
 
     /// Says that what was wrong with a returned payout is right now, so that it is paid again.

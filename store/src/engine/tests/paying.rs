@@ -52,6 +52,35 @@ async fn a_batch_leaves_out_what_is_not_due() {
 }
 
 #[tokio::test]
+async fn a_batch_asked_for_again_is_told_as_the_first_time() {
+    let mut world = World::new().await;
+    let (_, claim) = approved(&world).await;
+    let (envelope, payouts) = (world.finance(), vec![PayoutId::of(claim)]);
+    let first = world.engine.create_batch(&envelope, payouts.clone()).await.unwrap();
+    for _ in 0..2 {
+        let again = world.engine.create_batch(&envelope, payouts.clone()).await.unwrap();
+        assert!(again.repeated);
+        assert_eq!((again.revision, again.position), (first.revision, first.position));
+        assert_eq!(again.events, first.events);
+        world.restart().await;
+    }
+}
+
+#[tokio::test]
+async fn who_records_an_answer_can_wait_for_what_it_settles() {
+    let world = World::new().await;
+    let (_, claim) = approved(&world).await;
+    let payout = PayoutId::of(claim);
+    let batch = world.finance();
+    world.engine.create_batch(&batch, vec![payout]).await.unwrap();
+    let (batch, lines) = (BatchId::of(batch.command), vec![settled(payout)]);
+    let told = world.engine.record_bank_answer(&world.finance(), batch, lines, DAY).await.unwrap();
+    let paid = world.engine.load::<Claim>(streams::claim(claim)).await.unwrap();
+    assert!(matches!(paid.state, Claim::Paid(..)));
+    assert!(told.position.offset >= paid.position.unwrap().offset);
+}
+
+#[tokio::test]
 async fn only_finance_moves_money() {
     let world = World::new().await;
     let (_, claim) = approved(&world).await;
