@@ -30,7 +30,7 @@ use crate::database::{Place, Reader};
 use crate::record::{Record, names};
 use crate::rows::DatabaseError;
 use crate::snapshot::Snapshot;
-use crate::value::{Kind, Value};
+use crate::value::Value;
 use crate::worker::{Late, Progress, Status};
 
 /// Reads views. Cheap to clone.
@@ -237,18 +237,6 @@ fn select<R: Record>(
 
 fn columns<R: Record>() -> String {
     names(R::TABLE.columns.iter())
-}
-
-/// One number, 0 where there is none.
-fn number(views: &mut dyn Reader, sql: &str, with: &[Value]) -> Result<u64, DatabaseError> {
-    let mut number = 0;
-    views.select(sql, with, &[Kind::Integer], &mut |values| {
-        if let Some(Value::Integer(found)) = values.first() {
-            number = u64::try_from(*found).unwrap_or(0);
-        }
-        Ok(())
-    })?;
-    Ok(number)
 }
 
 #[cfg(test)]

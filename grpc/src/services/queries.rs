@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
-use huzhu_domain::envelope::{Actor, Role, beijing_date};
+use huzhu_domain::envelope::{Actor, Role};
 use huzhu_domain::id::checked::ResidentId;
 use huzhu_projections::query::{
     Answer, Ask, BatchFilter, ClaimFilter, CoverFilter, MemberFilter, OrganisationFilter,
@@ -305,8 +305,7 @@ impl QueryService for Desk {
         let organisation = check.parse("organisation_id", &request.organisation_id);
         let wish = check.wish(&request.at_least);
         let (organisation, wish) = check.finish(all!(organisation, wish))?;
-        let today = beijing_date(self.0.clock.now());
-        let answer = self.0.queries.organisation(organisation, today, wish).await;
+        let answer = self.0.queries.organisation(organisation, wish).await;
         let (found, freshness) = found("organisation", answer)?;
         Ok(Response::new(query::GetOrganisationResponse {
             organisation: Some(rows::organisation(found.organisation)),

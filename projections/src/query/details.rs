@@ -6,9 +6,8 @@ use huzhu_domain::id::{
     BatchId, ClaimId, CoverId, MemberId, OrganisationId, PlanCode, ResidentKey, Subject,
     VersionLabel,
 };
-use jiff::civil::Date;
 
-use super::{Answer, Queries, QueryError, Wish, number, row, rows};
+use super::{Answer, Queries, QueryError, Wish, row, rows};
 use crate::value::Column;
 use crate::views::claims::{ApprovalStep, AssessmentLine, Claim, ClaimAssessment, ClaimFacts};
 use crate::views::covers::{Accumulator, Cover, Entry};
@@ -62,10 +61,6 @@ pub struct OrganisationInFull {
     pub organisation: Organisation,
     /// The people who act for it.
     pub handlers: Vec<HandlerInFull>,
-    /// Its members in service, those of the units below it included.
-    pub members: u64,
-    /// How many of those units' members have a cover in force on the day that was asked for.
-    pub members_in_force: u64,
 }
 
 /// A handler with the certificates.
@@ -85,11 +80,6 @@ pub struct BatchInFull {
     /// The lines of its file, by payout.
     pub lines: Vec<BatchLine>,
 }
-
-/// An organisation and everything below it.
-const BELOW: &str = "WITH RECURSIVE below (organisation) AS (
-        SELECT organisation FROM organisations WHERE organisation = ?1
-        UNION SELECT o.organisation FROM organisations o JOIN below b ON o.parent = b.organisation)";
 
 impl Queries {
     /// A claim with everything that was decided on it.
@@ -236,7 +226,7 @@ impl Queries {
         .await
     }
 
-    /// An organisation with the people who act for it, and its members in force on `day`.
+    /// An organisation with the people who act for it.
     ///
     /// # Errors
     ///
@@ -244,10 +234,9 @@ impl Queries {
     pub async fn organisation(
         &self,
         organisation: OrganisationId,
-        day: Date,
         wish: Wish,
     ) -> Result<Answer<Option<OrganisationInFull>>, QueryError> {
-        self.read(&["organisations", "members", "covers"], wish, move |views| {
+        self.read(&["organisations"], wish, move |views| {
             let Some(found) = row::<Organisation>(views, &(organisation.clone(),))? else {
                 return Ok(None);
             };
@@ -263,21 +252,8 @@ impl Queries {
                 let certificates = of_handler.remove(&handler.handler).unwrap_or_default();
                 HandlerInFull { handler, certificates }
             });
-            let members = format!(
-                "{BELOW} SELECT sum(in_service) FROM unit_members
-                 WHERE unit IN (SELECT organisation FROM below)"
-            );
-            let in_force = format!(
-                "{BELOW} SELECT count(DISTINCT member) FROM covers
-                 WHERE unit IN (SELECT organisation FROM below)
-                   AND last_day >= ?2 AND term_start <= ?2"
-            );
-            Ok(Some(OrganisationInFull {
-                organisation: found,
-                handlers: handlers.collect(),
-                members: number(views, &members, std::slice::from_ref(&id))?,
-                members_in_force: number(views, &in_force, &[id, day.to_value()])?,
-            }))
+            let handlers = handlers.collect();
+            Ok(Some(OrganisationInFull { organisation: found, handlers }))
         })
         .await
     }

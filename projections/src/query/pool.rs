@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use super::QueryError;
 use crate::checkpoint::Checkpoint;
-use crate::database::{Place, Reader};
+use crate::database::{Interrupt, Place, Reader};
 use crate::rows::DatabaseError;
 
 pub(super) struct Pool {
@@ -39,25 +40,54 @@ impl Pool {
         let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let place = self.place.clone();
         let (begun, interrupt) = oneshot::channel();
+        let over = Arc::new(Mutex::new(false));
+        let ended = Arc::clone(&over);
         let reading = spawn_blocking(move || {
             let _turn = turn;
             let mut reader = taken.map_or_else(|| place.open_to_read(), Ok)?;
-            // Nobody listens any more if the deadline has passed; then the answer is not wanted.
-            let _ = begun.send(reader.interrupter());
+            // Nobody listens any more: the answer is not wanted.
+            if begun.send(reader.interrupter()).is_err() {
+                return Err(DatabaseError::Refused("nobody waits for the answer".to_owned()));
+            }
             let value = within(reader.as_mut(), read);
+            // From here on the reader is somebody else's, whom no interruption must reach.
+            *ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
             if value.is_ok() {
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
             }
             value
         });
-        tokio::pin!(reading);
-        if let Ok(ended) = timeout_at(deadline, &mut reading).await {
-            return ended.map_err(|_| QueryError::Deadline)?.map_err(QueryError::Database);
+        // Whoever waits may go at any time; what they asked for must not keep its turn.
+        let _interrupts = Interrupts { begun: interrupt, over };
+        let Ok(ended) = timeout_at(deadline, reading).await else {
+            return Err(QueryError::Deadline);
+        };
+        ended.map_err(|_| QueryError::Deadline)?.map_err(QueryError::Database)
+    }
+}
+
+/// Interrupts a read when it is dropped, if that has begun and is not over.
+struct Interrupts {
+    begun: oneshot::Receiver<Box<dyn Interrupt>>,
+    over: Arc<Mutex<bool>>,
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        if *self.over.lock().unwrap_or_else(PoisonError::into_inner) {
+            return;
         }
-        if let Ok(interrupt) = interrupt.await {
-            spawn_blocking(move || interrupt.interrupt());
-        }
-        Err(QueryError::Deadline)
+        let (Ok(interrupt), Ok(runtime)) = (self.begun.try_recv(), Handle::try_current()) else {
+            return;
+        };
+        let over = Arc::clone(&self.over);
+        // Interrupting may block; meanwhile the read cannot end, and its reader not change hands.
+        runtime.spawn_blocking(move || {
+            let over = over.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*over {
+                interrupt.interrupt();
+            }
+        });
     }
 }
 
