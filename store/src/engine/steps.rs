@@ -142,6 +142,9 @@ impl PassStep {
         let amount = reserved.amount;
         if amount.is_positive() || !reserved.uses.is_empty() {
             draft.decide_under(&cover, cover::Command::Reserve(reserved), Some(&version))?;
+        } else {
+            // What an approval that was cut short reserved, when there was something.
+            let_go(draft, &cover, self.claim)?;
         }
         draft.decide_under(claim, command, Some(&version))?;
         if amount.is_zero() {
