@@ -65,7 +65,8 @@ impl Flow for GrantCover {
         let has_union = unit.particulars.has_union;
         eligibility::check(&version.enrolment, profile, has_union, self.start)?;
         let tier = version.enrolment.tier(false, has_union);
-        let not_sold = || roster::Rejection::UnitsNotSold { units: 1, units_max: 0 };
+        let units_max = version.enrolment.units.max;
+        let not_sold = || roster::Rejection::UnitsNotSold { units: 1, units_max };
         let contribution = version.enrolment.contribution(tier, 1);
         let contribution = contribution.map_err(roster::Rejection::from)?.ok_or_else(not_sold)?;
         let terms = Terms {
