@@ -98,32 +98,49 @@ pub(super) fn admit_analysts(client: &mut Client) -> Result<(), DatabaseError> {
     }
     client.batch_execute(&format!("GRANT USAGE ON SCHEMA {schema} TO {ANALYST}"))?;
     // Ours alone: another view of the same owner may show whatever that owner may see.
-    let views = "SELECT quote_ident(viewname) FROM pg_views
+    let names: Vec<_> = catalogue().iter().map(|table| table.name).collect();
+    let views = "SELECT viewname::text FROM pg_views
                   WHERE schemaname = current_schema() AND viewowner = current_user
                     AND viewname = ANY($1)";
-    for view in client.query(views, &[&public_names()])? {
+    for view in client.query(views, &[&names])? {
         let_analysts_read(client, view.try_get(0)?)?;
     }
     Ok(())
 }
 
-/// What people call the views of the catalogue.
-fn public_names() -> Vec<&'static str> {
+/// What people may ask of the views.
+fn catalogue() -> Vec<&'static Table> {
     let mut views = views::all();
     let tables = views.iter_mut().flat_map(|view| view.tables());
-    tables.chain(JOINED.iter().map(|joined| joined.table)).map(|table| table.name).collect()
+    tables.chain(JOINED.iter().map(|joined| joined.table)).collect()
 }
 
-/// Lets analysts read a view, except its columns of personal data.
+/// The columns of a view that the program knows to be personal.
+fn personal(view: &str) -> Vec<&'static str> {
+    let tables = catalogue().into_iter().filter(|table| table.name == view);
+    let columns = tables.flat_map(|table| table.columns).filter(|column| column.personal);
+    columns.map(|column| column.name).collect()
+}
+
+/// Lets analysts read a view, except its columns of personal data, which they may have been let
+/// into before.
+///
+/// What the program says counts, whatever a comment says: somebody may have written another one, or
+/// the view is older than the program. Of columns that only an older program knew, comments tell.
 pub(super) fn let_analysts_read(client: &mut Client, view: &str) -> Result<(), DatabaseError> {
     let columns = "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
                     WHERE attrelid = to_regclass($1) AND attnum > 0
                       AND NOT starts_with(coalesce(col_description(attrelid, attnum), ''), $2)
+                      AND attname <> ALL($4)
                       AND EXISTS (SELECT FROM pg_roles WHERE rolname = $3)";
     let columns: Option<String> =
-        client.query_one(columns, &[&view, &PERSONAL, &ANALYST])?.try_get(0)?;
+        client.query_one(columns, &[&view, &PERSONAL, &ANALYST, &personal(view)])?.try_get(0)?;
     if let Some(columns) = columns {
-        client.batch_execute(&format!("GRANT SELECT ({columns}) ON {view} TO {ANALYST}"))?;
+        // Both in one transaction: who reads meanwhile is not refused.
+        client.batch_execute(&format!(
+            "REVOKE SELECT ON {view} FROM {ANALYST};
+             GRANT SELECT ({columns}) ON {view} TO {ANALYST}"
+        ))?;
     }
     Ok(())
 }

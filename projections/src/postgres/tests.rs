@@ -138,6 +138,24 @@ fn analysts_do_not_read_what_the_owner_of_the_views_made_for_others() {
 }
 
 #[test]
+fn analysts_are_let_out_of_columns_that_a_comment_no_longer_calls_personal() {
+    let Some(scratch) = Scratch::new() else { return };
+    folded(&scratch.place(), &year(SMALL), 10_000);
+    let as_before = format!(
+        "COMMENT ON COLUMN member_persons.name IS 'Full name';
+         GRANT SELECT (name) ON member_persons TO {ANALYST}"
+    );
+    scratch.client().batch_execute(&as_before).unwrap();
+    // As at the next start.
+    drop(scratch.place().open_to_write().unwrap());
+    let mut client = scratch.client();
+    client.batch_execute(&format!("SET ROLE {ANALYST}")).unwrap();
+    let why = client.query("SELECT name FROM member_persons", &[]).err().unwrap();
+    assert_eq!(why.as_db_error().unwrap().code().code(), "42501", "{why}");
+    client.query("SELECT member FROM member_persons", &[]).unwrap();
+}
+
+#[test]
 fn every_query_that_analysts_are_shown_is_answered_as_by_sqlite() {
     let Some(scratch) = Scratch::new() else { return };
     let history = year(SMALL);
