@@ -11,7 +11,9 @@ use huzhu_store::memory::MemoryStore;
 use huzhu_store::port::{Append, EventStore};
 use jiff::civil::date;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
+use super::tests::Gated;
 use super::*;
 use crate::dump::digest;
 use crate::edition::Role;
@@ -328,4 +330,39 @@ async fn a_new_edition_waits_for_somebodys_own_view_over_the_old_one() {
         edition(status, "claims", Role::Serving).is_some_and(|own| own.number == 2)
     })
     .await;
+}
+
+/// Starts on a log that is read as often as there are permits.
+async fn start_gated(
+    make: Make,
+    place: &Place,
+    store: &Arc<MemoryStore>,
+    permits: usize,
+) -> (Views, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(permits));
+    let log = PortFeed::new(Arc::clone(store) as Arc<dyn EventStore>);
+    let feed = Box::new(Gated { log, gate: Arc::clone(&gate) });
+    let clock: Clock = Arc::new(|| time(5));
+    (Views::start_with(make, place.clone(), feed, clock).await.unwrap(), gate)
+}
+
+#[tokio::test]
+async fn lag_is_known_while_an_edition_is_being_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::Folder(folder.path().to_owned());
+    let store = log(&year(SMALL)).await;
+    let (old, gate) = start_gated(Arc::new(views::all), &place, &store, 2).await;
+    until(&old, |status| status.checkpoints.iter().all(|view| view.offset == 6)).await;
+    // It waits for the log, and sees only after one more read that it is to stop.
+    gate.add_permits(1);
+    old.stop();
+
+    // One read for what serves, and one for what is being built.
+    let (new, gate) = start_gated(changed("claims"), &place, &store, 2).await;
+    let status = until(&new, |status| {
+        edition(status, "claims", Role::Building).is_some_and(|own| own.checkpoint.offset == 3)
+    })
+    .await;
+    gate.add_permits(100_000);
+    assert_eq!(status.behind_since, Some(time(1)), "what serves has more to take");
 }

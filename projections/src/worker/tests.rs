@@ -129,9 +129,9 @@ async fn one_worker_at_a_time_keeps_the_views_of_a_folder() {
 }
 
 /// A log that is read three events at a time, each time somebody lets it.
-struct Gated {
-    log: PortFeed,
-    gate: Arc<Semaphore>,
+pub(super) struct Gated {
+    pub(super) log: PortFeed,
+    pub(super) gate: Arc<Semaphore>,
 }
 
 impl Feed for Gated {

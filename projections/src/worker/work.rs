@@ -77,6 +77,8 @@ pub(super) struct Worker {
     budget: Budget,
     rest: Rest,
     head: u64,
+    // When the log took what the views that serve take next, while more is waiting.
+    behind: Option<Timestamp>,
     // When the log took what a view that is behind the others takes next.
     lagging: Option<Timestamp>,
     // Since when editions are being built, and from which offset.
@@ -127,11 +129,12 @@ impl Worker {
             budget: LIVE,
             rest,
             head: 0,
+            behind: None,
             lagging: None,
             building: None,
         };
         match worker.take_over() {
-            Ok(()) => worker.tell(None, None),
+            Ok(()) => worker.tell(None),
             // Only a server has room for two.
             Err(ViewsError::InUse) if matches!(worker.place, Place::Server(_)) => worker.look()?,
             Err(why) => return Err(why),
@@ -153,10 +156,12 @@ impl Worker {
                 Ok(()) => {}
                 Err(trouble) => {
                     tracing::warn!(%trouble, "the views wait");
-                    self.tell(None, Some(trouble.to_string()));
+                    self.tell(Some(trouble.to_string()));
                     if matches!(self.place, Place::Server(_)) {
                         // The connection may be gone, and the right to write with it.
                         (self.keeper, self.reader) = (None, None);
+                        // Who keeps them next knows how late they are.
+                        (self.behind, self.lagging) = (None, None);
                     }
                     self.pause(wait, pending());
                     wait = wait.saturating_mul(2).min(BACK_OFF_MAX);
@@ -238,24 +243,30 @@ impl Worker {
     /// Takes in what is there for the views that serve; whether there was anything.
     fn go_on(&mut self) -> Result<bool, ViewsError> {
         let Some(keeper) = &mut self.keeper else { return Ok(false) };
-        let Some(offset) = keeper.wants_after() else { return Ok(false) };
+        let Some(offset) = keeper.wants_after() else {
+            // What stands still is told as that.
+            self.behind = None;
+            return Ok(false);
+        };
         let read = Instant::now();
         let Batch { events, more } = self.runtime.block_on(self.feed.after(offset, self.budget))?;
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
-            self.budget = LIVE;
-            self.tell(None, None);
+            (self.budget, self.behind) = (LIVE, None);
+            self.tell(None);
             return Ok(false);
         };
         self.head = self.head.max(last.offset);
         let since = first.recorded_at;
-        self.tell(Some(since), None);
+        self.behind = Some(since);
+        self.tell(None);
         let stopped_before = self.standing_still();
         if let Some(keeper) = &mut self.keeper {
             keeper.take(offset, &events, (self.clock)())?;
         }
         // Far behind, longer transactions cost readers nothing that they have.
         self.budget = if more { BEHIND } else { LIVE };
-        self.tell(Some(since).filter(|_| more), None);
+        self.behind = Some(since).filter(|_| more);
+        self.tell(None);
         if self.standing_still() > stopped_before {
             self.report();
         }
@@ -277,7 +288,7 @@ impl Worker {
         if let Some(keeper) = &mut self.keeper {
             keeper.take(offset, &events, (self.clock)())?;
         }
-        self.tell(None, None);
+        self.tell(None);
         if self.standing_still() > stopped_before {
             self.report();
         }
@@ -304,7 +315,7 @@ impl Worker {
         let Some(keeper) = &mut self.keeper else { return Ok(false) };
         keeper.take(offset, &events, (self.clock)())?;
         self.let_serve()?;
-        self.tell(None, None);
+        self.tell(None);
         Ok(true)
     }
 
@@ -379,7 +390,7 @@ impl Worker {
         }
         self.looked = Some(Instant::now());
         if keeper.obey(self.head, (self.clock)())? > 0 {
-            self.tell(None, None);
+            self.tell(None);
         }
         Ok(())
     }
@@ -401,7 +412,7 @@ impl Worker {
             match self.take_over() {
                 Ok(()) => {
                     tracing::info!("this process keeps the views now");
-                    self.tell(None, None);
+                    self.tell(None);
                     return Ok(());
                 }
                 Err(ViewsError::InUse) => {}
@@ -420,7 +431,7 @@ impl Worker {
         self.head = self.runtime.block_on(self.feed.head())?;
         let Some(reader) = &mut self.reader else { return Ok(()) };
         let editions = editions(reader.as_mut())?;
-        self.say(editions, None, None);
+        self.say(editions, None);
         Ok(())
     }
 
@@ -445,20 +456,15 @@ impl Worker {
         }
     }
 
-    fn tell(&self, behind_since: Option<Timestamp>, trouble: Option<String>) {
+    fn tell(&self, trouble: Option<String>) {
         let editions = match &self.keeper {
             Some(keeper) => keeper.editions().cloned().collect(),
             None => self.told.borrow().editions.clone(),
         };
-        self.say(editions, behind_since, trouble);
+        self.say(editions, trouble);
     }
 
-    fn say(
-        &self,
-        editions: Vec<Edition>,
-        behind_since: Option<Timestamp>,
-        trouble: Option<String>,
-    ) {
+    fn say(&self, editions: Vec<Edition>, trouble: Option<String>) {
         let serving = editions.iter().filter(|edition| edition.role == Role::Serving);
         let checkpoints = serving.map(|edition| edition.checkpoint.clone()).collect();
         self.told.send_replace(Arc::new(Status {
@@ -468,7 +474,7 @@ impl Worker {
             head: self.head,
             built_per_second: self.built_per_second(),
             standing_by: self.keeper.is_none(),
-            behind_since: self.lagging.or(behind_since),
+            behind_since: self.lagging.or(self.behind),
             trouble,
         }));
     }
