@@ -366,3 +366,46 @@ async fn lag_is_known_while_an_edition_is_being_built() {
     gate.add_permits(100_000);
     assert_eq!(status.behind_since, Some(time(1)), "what serves has more to take");
 }
+
+/// When the worker tells of trouble next.
+async fn next_trouble(status: &mut watch::Receiver<Arc<Status>>) -> Instant {
+    status.borrow_and_update();
+    loop {
+        tokio::time::timeout(PATIENCE, status.changed()).await.unwrap().unwrap();
+        if status.borrow_and_update().trouble.is_some() {
+            return Instant::now();
+        }
+    }
+}
+
+#[tokio::test]
+async fn trouble_that_stays_is_met_less_and_less_often() {
+    let Some(scratch) = Scratch::new() else { return };
+    let place = scratch.place();
+    let store = log(&year(SMALL)).await;
+    let head = store.head().await.unwrap().unwrap();
+    let views = start(Arc::new(views::all), &place, &store).await;
+    views.reflect(head, Instant::now() + PATIENCE).await.unwrap();
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+                    AS $$ BEGIN RAISE 'no answers today'; END $$;
+                  CREATE TRIGGER refuse BEFORE UPDATE ON view_orders
+                    FOR EACH ROW EXECUTE FUNCTION refuse()";
+    let asked = move || {
+        scratch.client().batch_execute(refuse).unwrap();
+        ask(&place, "claims", &Wish::Retry, "somebody", time(1)).unwrap();
+        scratch
+    };
+    let _scratch = tokio::task::spawn_blocking(asked).await.unwrap();
+
+    // Orders alone are looked for twice a second; the wait grows beyond that.
+    let mut status = views.progress().watch();
+    let (mut before, until) = (next_trouble(&mut status).await, Instant::now() + PATIENCE);
+    loop {
+        let met = next_trouble(&mut status).await;
+        if met.duration_since(before) >= Duration::from_millis(1_500) {
+            break;
+        }
+        assert!(met < until, "it is met as often as in the beginning");
+        before = met;
+    }
+}

@@ -149,11 +149,10 @@ impl Worker {
     pub(super) fn work(mut self) {
         let mut wait = BACK_OFF;
         while !*self.stopped.borrow() {
-            let keeps = self.keeper.is_some();
             match self.round() {
-                Ok(()) if keeps => wait = BACK_OFF,
-                // That the database answers again is no progress yet.
-                Ok(()) => {}
+                Ok(true) => wait = BACK_OFF,
+                // That the database answers again, or had nothing to do, is no progress yet.
+                Ok(false) => {}
                 Err(trouble) => {
                     tracing::warn!(%trouble, "the views wait");
                     self.tell(Some(trouble.to_string()));
@@ -170,15 +169,21 @@ impl Worker {
         }
     }
 
-    fn round(&mut self) -> Result<(), ViewsError> {
+    /// Does what is to be done next, or waits for it; whether the views have moved on.
+    fn round(&mut self) -> Result<bool, ViewsError> {
         if self.keeper.is_none() {
-            return self.stand_by();
+            self.stand_by()?;
+            return Ok(false);
         }
         self.obey()?;
         let went_on = self.go_on()?;
         let caught_up = self.catch_up()?;
         let built = self.build()?;
-        if went_on || caught_up || built { Ok(()) } else { self.wait() }
+        let moved_on = went_on || caught_up || built;
+        if !moved_on {
+            self.wait()?;
+        }
+        Ok(moved_on)
     }
 
     /// Waits until there is something to do.
