@@ -178,10 +178,7 @@ impl Metrics {
     /// Takes over how far the views are behind at `now`.
     pub fn take_views(&self, status: &Status, now: Timestamp) {
         for view in &status.checkpoints {
-            // A view that stands still is behind since then, the others since the oldest event
-            // that waits.
-            let since = view.failure.as_ref().map(|failure| failure.since);
-            let behind = since.or(status.behind_since).map(|since| now.duration_since(since));
+            let behind = status.lags_since(view).map(|since| now.duration_since(since));
             let view = View { view: view.projection.clone() };
             let seconds = behind.map_or(0.0, |behind| behind.as_secs_f64().max(0.0));
             self.view_lag.get_or_create(&view).set(seconds);

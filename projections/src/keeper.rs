@@ -287,6 +287,11 @@ impl Keeper {
         self.running.iter().map(|running| &running.edition)
     }
 
+    /// The editions that serve and that this keeper does not keep up to date: they are of other code.
+    pub fn left(&self) -> impl Iterator<Item = &Edition> {
+        self.resting.iter().filter(|edition| edition.role == Role::Serving)
+    }
+
     /// The database.
     pub fn database(&mut self) -> &mut dyn Database {
         self.database.as_mut()

@@ -44,8 +44,43 @@ pub struct Status {
     /// When the log took the oldest event that is not reflected yet, if one is known: the views
     /// are behind since then.
     pub behind_since: Option<Timestamp>,
+    /// The views that serve as other code left them.
+    pub left: Vec<Left>,
     /// What the database or the log said when it last did not answer, until it does.
     pub trouble: Option<String>,
+}
+
+/// A view that serves and that nobody brings further: its edition is of code that the program which
+/// keeps the views does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The view.
+    pub view: String,
+    /// The offset at which it was left.
+    pub at: u64,
+    /// Whether an edition is on its way to take its place.
+    pub next_is_built: bool,
+    /// When the log took the oldest event that it does not reflect, if there is one.
+    pub behind_since: Option<Timestamp>,
+}
+
+impl Status {
+    /// Since when a view that serves is behind the log, if it is and that is known.
+    #[must_use]
+    pub fn lags_since(&self, view: &Checkpoint) -> Option<Timestamp> {
+        let waits = self.left(view).map_or(self.behind_since, |left| left.behind_since);
+        view.failure.as_ref().map(|failure| failure.since).or(waits)
+    }
+
+    /// Whether a view that serves goes on, or the edition that takes its place will.
+    #[must_use]
+    pub fn goes_on(&self, view: &Checkpoint) -> bool {
+        view.failure.is_none() && self.left(view).is_none_or(|left| left.next_is_built)
+    }
+
+    fn left(&self, view: &Checkpoint) -> Option<&Left> {
+        self.left.iter().find(|left| left.view == view.projection)
+    }
 }
 
 /// The clock that says since when a view stands still.

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use http_body_util::Full;
+use huzhu_projections::checkpoint::Checkpoint;
 use huzhu_projections::worker::Status;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -64,12 +65,9 @@ pub(super) async fn serve(
 pub(super) async fn show_views(health: HealthReporter, mut views: watch::Receiver<Arc<Status>>) {
     let mut told = BTreeMap::new();
     loop {
-        let now: Vec<_> = views
-            .borrow_and_update()
-            .checkpoints
-            .iter()
-            .map(|view| (view.projection.clone(), view.failure.is_none()))
-            .collect();
+        let status = Arc::clone(&views.borrow_and_update());
+        let goes_on = |view: &Checkpoint| (view.projection.clone(), status.goes_on(view));
+        let now: Vec<_> = status.checkpoints.iter().map(goes_on).collect();
         for (view, goes_on) in now {
             if told.insert(view.clone(), goes_on) != Some(goes_on) {
                 let status =
@@ -96,4 +94,67 @@ fn respond(request: &Request<Incoming>, metrics: &Metrics) -> Response<Full<Byte
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use huzhu_projections::worker::Left;
+    use huzhu_store::port::StoreId;
+    use jiff::Timestamp;
+    use tonic::Request;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_server::Health;
+    use tonic_health::server::HealthService;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const STORE: StoreId = StoreId(Uuid::nil());
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Claims as other code left them, covers as they should be.
+    fn left() -> Status {
+        let claims =
+            Left { view: "claims".into(), at: 0, next_is_built: false, behind_since: Some(at(40)) };
+        Status {
+            store: STORE,
+            checkpoints: ["claims", "covers"].map(|view| Checkpoint::start(view, 1, STORE)).into(),
+            editions: Vec::new(),
+            head: 7,
+            built_per_second: 0,
+            standing_by: false,
+            behind_since: None,
+            left: vec![claims],
+            trouble: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_view_that_nobody_keeps_is_not_healthy() {
+        let health = HealthReporter::new();
+        let service = HealthService::from_health_reporter(health.clone());
+        let (told, views) = watch::channel(Arc::new(left()));
+        // Nobody tells more: what was told is shown, and that is all.
+        drop(told);
+        show_views(health, views).await;
+        for (view, expected) in
+            [("claims", ServingStatus::NotServing), ("covers", ServingStatus::Serving)]
+        {
+            let asked = HealthCheckRequest { service: format!("huzhu.view.{view}") };
+            let answer = service.check(Request::new(asked)).await.unwrap().into_inner();
+            assert_eq!(answer.status, expected as i32, "{view}");
+        }
+    }
+
+    #[test]
+    fn a_view_that_nobody_keeps_is_behind_since_the_first_event_that_it_lacks() {
+        let metrics = Metrics::default();
+        metrics.take_views(&left(), at(45));
+        let text = metrics.text();
+        assert!(text.contains("huzhu_view_lag_seconds{view=\"claims\"} 5.0"), "{text}");
+        assert!(text.contains("huzhu_view_lag_seconds{view=\"covers\"} 0.0"), "{text}");
+    }
 }

@@ -51,6 +51,7 @@ fn world(history: &History) -> World {
         built_per_second: 0,
         standing_by: false,
         behind_since: None,
+        left: Vec::new(),
         trouble: None,
     };
     let queries = Queries::new(Place::Folder(folder.path().to_owned()), Progress::of(status), 2);

@@ -117,6 +117,12 @@ fn edition<'a>(status: &'a Status, view: &str, role: Role) -> Option<&'a Edition
     editions.find(|own| own.checkpoint.projection == view && own.role == role)
 }
 
+/// Whether the view that serves goes on, and since when it is behind.
+fn shows(status: &Status, view: &str) -> (bool, Option<Timestamp>) {
+    let view = &edition(status, view, Role::Serving).unwrap().checkpoint;
+    (status.goes_on(view), status.lags_since(view))
+}
+
 async fn shown(place: &Place) -> String {
     let place = place.clone();
     let shown = tokio::task::spawn_blocking(move || {
@@ -178,6 +184,48 @@ async fn a_changed_view_is_built_beside_verified_and_takes_its_turn() {
         };
         until(&old, rebuilt).await;
         assert_eq!(shown(&place).await, before);
+    }
+}
+
+#[tokio::test]
+async fn a_view_that_other_code_left_is_told_as_behind_until_somebody_goes_back() {
+    for (place, _kept) in places() {
+        let mut history = year(SMALL);
+        let store = log(&history).await;
+        let known = history.events().len();
+        let old = start(Arc::new(views::all), &place, &store).await;
+        old.reflect(store.head().await.unwrap().unwrap(), Instant::now() + PATIENCE).await.unwrap();
+        old.stop();
+        let new = start(changed("claims"), &place, &store).await;
+        let turned = |status: &Status| {
+            edition(status, "claims", Role::Serving).is_some_and(|own| own.number == 2)
+        };
+        until(&new, turned).await;
+        new.stop();
+
+        // The program before: it keeps the edition before, which does not serve.
+        let old = start(Arc::new(views::all), &place, &store).await;
+        let status = old.status();
+        assert!(turned(&status) && edition(&status, "claims", Role::Building).is_none());
+        assert_eq!(shows(&status, "claims"), (false, None));
+        assert_eq!(shows(&status, "covers"), (true, None));
+        let died = member::Event::Died(member::Died { on: date(2014, 6, 1) });
+        history.push(format!("member-{}", uuid::Uuid::from_u128(1)), died);
+        grow(&store, history.appends().skip(known)).await;
+        let head = store.head().await.unwrap().unwrap();
+        let status = until(&old, |status| shows(status, "claims") == (false, Some(time(1)))).await;
+        assert!(edition(&status, "claims", Role::Serving).unwrap().checkpoint.offset < head.offset);
+        let deadline = Instant::now() + PATIENCE;
+        let late = old.progress().reached(&["claims"], head, deadline).await;
+        assert!(matches!(late, Err(Late::Stopped { .. })), "{late:?}");
+        old.progress().reached(&["covers"], head, deadline).await.unwrap();
+
+        assert_eq!(order(&place, "claims", Wish::Rollback).await, DONE);
+        let caught_up = |status: &Status| {
+            let claims = edition(status, "claims", Role::Serving).unwrap();
+            claims.checkpoint.offset == head.offset && shows(status, "claims") == (true, None)
+        };
+        until(&old, caught_up).await;
     }
 }
 
@@ -357,8 +405,8 @@ async fn lag_is_known_while_an_edition_is_being_built() {
     gate.add_permits(1);
     old.stop();
 
-    // One read for what serves, and one for what is being built.
-    let (new, gate) = start_gated(changed("claims"), &place, &store, 2).await;
+    // One read for what was left, one for what serves, and one for what is being built.
+    let (new, gate) = start_gated(changed("claims"), &place, &store, 3).await;
     let status = until(&new, |status| {
         edition(status, "claims", Role::Building).is_some_and(|own| own.checkpoint.offset == 3)
     })

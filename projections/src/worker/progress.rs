@@ -111,9 +111,10 @@ fn verdict(status: &Status, names: &[&str], wanted: u64) -> Result<(), Late> {
     for view in status.checkpoints.iter().filter(wants) {
         let (name, at) = (view.projection.clone(), view.offset);
         if at < wanted {
-            return Err(match view.failure {
-                Some(_) => Late::Stopped { view: name, at, wanted },
-                None => Late::Behind { view: name, at, wanted },
+            return Err(if status.goes_on(view) {
+                Late::Behind { view: name, at, wanted }
+            } else {
+                Late::Stopped { view: name, at, wanted }
             });
         }
     }

@@ -176,3 +176,22 @@ async fn lag_is_known_while_there_is_one() {
     let caught_up = status.wait_for(|status| status.behind_since.is_none());
     tokio::time::timeout_at(soon(), caught_up).await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_view_whose_next_edition_is_built_is_behind_and_yet_goes_on() {
+    let (folder, store) = (tempfile::tempdir().unwrap(), store());
+    let views = start(folder.path(), &store).await;
+    let mut status = (*views.status()).clone();
+    let claims =
+        status.checkpoints.iter().find(|view| view.projection == "claims").unwrap().clone();
+    let left = |next_is_built| Left {
+        view: "claims".into(),
+        at: 0,
+        next_is_built,
+        behind_since: Some(time(2)),
+    };
+    status.left = vec![left(true)];
+    assert_eq!((status.goes_on(&claims), status.lags_since(&claims)), (true, Some(time(2))));
+    status.left = vec![left(false)];
+    assert_eq!((status.goes_on(&claims), status.lags_since(&claims)), (false, Some(time(2))));
+}

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
 
-use super::{Clock, Progress, Status};
+use super::{Clock, Left, Progress, Status};
 use crate::checkpoint::{Failure, ViewsError};
 use crate::database::{Place, Reader};
 use crate::edition::{Edition, Role, editions};
@@ -28,6 +28,8 @@ const LIVE: Budget = Budget { events: 2_000, bytes: 4 * 1024 * 1024 };
 const BEHIND: Budget = Budget { events: 16_000, bytes: 16 * 1024 * 1024 };
 /// What is built at a time.
 const SLICE: Budget = Budget { events: 5_000, bytes: 8 * 1024 * 1024 };
+/// The next event alone.
+const NEXT: Budget = Budget { events: 1, bytes: 1 };
 
 /// In a rush come at least so many events a second.
 const RUSH: u128 = 10_000;
@@ -81,6 +83,8 @@ pub(super) struct Worker {
     behind: Option<Timestamp>,
     // When the log took what a view that is behind the others takes next.
     lagging: Option<Timestamp>,
+    // What serves as other code left it.
+    left: Vec<Left>,
     // Since when editions are being built, and from which offset.
     building: Option<(Instant, u64)>,
 }
@@ -110,6 +114,7 @@ impl Worker {
             built_per_second: 0,
             standing_by: false,
             behind_since: None,
+            left: Vec::new(),
             trouble: None,
         };
         let told = watch::Sender::new(Arc::new(status));
@@ -131,6 +136,7 @@ impl Worker {
             head: 0,
             behind: None,
             lagging: None,
+            left: Vec::new(),
             building: None,
         };
         match worker.take_over() {
@@ -176,6 +182,7 @@ impl Worker {
             return Ok(false);
         }
         self.obey()?;
+        self.look_at_left()?;
         let went_on = self.go_on()?;
         let caught_up = self.catch_up()?;
         let built = self.build()?;
@@ -400,6 +407,47 @@ impl Worker {
         Ok(())
     }
 
+    /// Sees which views serve as other code left them, and since when they are behind.
+    fn look_at_left(&mut self) -> Result<(), ViewsError> {
+        let Some(keeper) = &self.keeper else { return Ok(()) };
+        let left = keeper.left().map(|own| Left {
+            view: own.checkpoint.projection.clone(),
+            at: own.checkpoint.offset,
+            next_is_built: keeper.building(&own.checkpoint.projection).is_some(),
+            behind_since: None,
+        });
+        let mut left: Vec<_> = left.collect();
+        for now in &mut left {
+            let same = |known: &&Left| known.view == now.view && known.at == now.at;
+            let known = self.left.iter().find(same).and_then(|known| known.behind_since);
+            // What it does not reflect stays the same as long as it stands there.
+            now.behind_since = match known {
+                Some(since) => Some(since),
+                None => {
+                    let next = self.runtime.block_on(self.feed.after(now.at, NEXT))?.events;
+                    next.first().map(|event| event.recorded_at)
+                }
+            };
+        }
+        if left != self.left {
+            self.left = left;
+            self.warn_of_left();
+            self.tell(None);
+        }
+        Ok(())
+    }
+
+    fn warn_of_left(&self) {
+        for left in self.left.iter().filter(|left| !left.next_is_built) {
+            tracing::warn!(
+                view = left.view,
+                offset = left.at,
+                "a view serves as other code left it, and nobody keeps it: order a rollback or a \
+                 rebuild"
+            );
+        }
+    }
+
     /// Becomes the one that keeps the views.
     fn take_over(&mut self) -> Result<(), ViewsError> {
         self.tried = Instant::now();
@@ -408,7 +456,7 @@ impl Worker {
         let (make, store) = (Arc::clone(&self.make), self.feed.store());
         self.keeper = Some(Keeper::open(database, make, store, self.head)?);
         self.reader = None;
-        Ok(())
+        self.look_at_left()
     }
 
     /// Waits for the right to keep the views, and says meanwhile where another one has brought them.
@@ -436,6 +484,8 @@ impl Worker {
         self.head = self.runtime.block_on(self.feed.head())?;
         let Some(reader) = &mut self.reader else { return Ok(()) };
         let editions = editions(reader.as_mut())?;
+        // Which code the one has that keeps them, it alone knows.
+        self.left.clear();
         self.say(editions, None);
         Ok(())
     }
@@ -480,6 +530,7 @@ impl Worker {
             built_per_second: self.built_per_second(),
             standing_by: self.keeper.is_none(),
             behind_since: self.lagging.or(self.behind),
+            left: self.left.clone(),
             trouble,
         }));
     }

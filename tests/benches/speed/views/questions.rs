@@ -202,6 +202,7 @@ impl<'a> Asking<'a> {
             built_per_second: 0,
             standing_by: false,
             behind_since: None,
+            left: Vec::new(),
             trouble: None,
         };
         let mut text = |sql: &str| {
