@@ -164,13 +164,13 @@ impl Facts {
 
     /// Nobody is treated after death. A report may be older than its subject: pathology goes on.
     fn check_alive(&self) -> Result<(), FactsError> {
-        let Some((path, date, death)) = self.death.and_then(|death| {
-            let (path, date) = self.treated_after(death)?;
-            Some((path, date, death))
-        }) else {
-            return Ok(());
-        };
-        Err(wrong(path, format!("{date} lies after the death of {death}")))
+        let Some(death) = self.death else { return Ok(()) };
+        match self.treated_after(death) {
+            Some((path, date)) => {
+                Err(wrong(path, format!("{date} lies after the death of {death}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The first thing that can only have happened to somebody who lived on after `day`, and when.
@@ -190,11 +190,12 @@ impl Facts {
     /// months on end; and a transfer takes about as long as the days between the two stays.
     fn check_stays_together(&self) -> Result<(), FactsError> {
         for (i, stay) in self.stays.iter().enumerate() {
-            let others = self.stays.iter().take(i).filter(|other| {
+            let overlaps = |other: &&Stay| {
                 stay.admitted < other.discharged && other.admitted < stay.discharged
-            });
+            };
             let in_bed = |stay: &Stay| !stay.special_disease;
-            if let Some(other) = others.into_iter().find(|other| in_bed(stay) && in_bed(other)) {
+            let mut before = self.stays.iter().take(i).filter(|other| in_bed(other));
+            if let Some(other) = before.find(overlaps).filter(|_| in_bed(stay)) {
                 let why = format!(
                     "{} lies within stay {}, from {} to {}",
                     stay.admitted, other.serial, other.admitted, other.discharged

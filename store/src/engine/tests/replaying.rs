@@ -3,7 +3,9 @@ use huzhu_domain::id::ClaimId;
 
 use super::world::*;
 use crate::engine::{EngineError, streams};
-use crate::port::{Append, EventStore, Expected, NewEvent, Revision, StoreError, StreamName};
+use crate::port::{
+    Append, EventStore, Expected, NewEvent, Recorded, Revision, StoreError, StreamName,
+};
 
 async fn paid(world: &World) -> ClaimId {
     let cover = world.free_cover(world.member().await).await;
@@ -13,6 +15,17 @@ async fn paid(world: &World) -> ClaimId {
     world.approve(claim).await.unwrap();
     world.settle(claim).await;
     claim
+}
+
+/// An event that says once more what one on record says.
+fn again(recorded: &Recorded) -> NewEvent {
+    NewEvent {
+        id: uuid::Uuid::from_u128(9),
+        name: recorded.name.clone(),
+        version: recorded.version,
+        data: recorded.data.clone(),
+        metadata: recorded.metadata.clone(),
+    }
 }
 
 #[tokio::test]
@@ -77,13 +90,7 @@ async fn what_the_log_cannot_explain_is_named_with_its_place() {
     let history = world.engine.replay(&streams::claim(claim)).await.unwrap();
     // A second payment of the same claim: no decision makes that.
     let last = history.last().unwrap().recorded.clone();
-    let event = NewEvent {
-        id: uuid::Uuid::from_u128(9),
-        name: last.name,
-        version: last.version,
-        data: last.data,
-        metadata: last.metadata,
-    };
+    let event = again(&last);
     let expected = Expected::Exactly(last.revision);
     let append = Append { stream: last.stream, expected, events: vec![event] };
     world.store.append(vec![append]).await.unwrap();
@@ -123,13 +130,7 @@ async fn an_event_in_a_stream_without_an_id_stops_the_processes() {
     let (reason, operator) = (EndReason::Requested, world.operator());
     let ended = world.engine.end_cover(&operator, cover, reason, on).await.unwrap();
     let last = world.engine.replay(&ended.stream).await.unwrap().pop().unwrap().recorded;
-    let event = NewEvent {
-        id: uuid::Uuid::from_u128(9),
-        name: last.name,
-        version: last.version,
-        data: last.data,
-        metadata: last.metadata,
-    };
+    let event = again(&last);
     let stream = "cover-of-nobody".parse::<StreamName>().unwrap();
     let append =
         Append { stream: stream.clone(), expected: Expected::NoStream, events: vec![event] };
